@@ -1,0 +1,196 @@
+"""Settings from kb.toml and the environment: read once, at the edge, and passed in.
+
+kb.toml never holds a secret. The Zotero key comes from ``ZOTERO_API_KEY`` alone, and is kept in a
+`SecretStr`, so that printing the settings does not print it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from kb.errors import ConfigError
+from kb.ids import is_safe_url
+
+CONFIG_NAME = "kb.toml"
+
+
+def _safe_url(value: str) -> str:
+    if not is_safe_url(value):
+        raise ValueError("must be an http(s) URL")
+    return value.rstrip("/")
+
+
+def _inside(value: str) -> str:
+    path = Path(value)
+    if path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise ValueError("must be a path inside the knowledge base")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_safe_url)]
+RelativePath = Annotated[str, AfterValidator(_inside)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class HttpSettings(_Settings):
+    """How patient kb is with a server. Times in seconds, sizes in bytes."""
+
+    timeout_s: float = Field(30.0, gt=0, le=600)
+    tries: int = Field(4, ge=1, le=10, description="requests for one page, the first included")
+    backoff_s: float = Field(5.0, gt=0, description="first wait after a failure; doubles each time")
+    max_wait_s: float = Field(120.0, gt=0, description="a server that asks for a longer wait ends the sync")
+    max_bytes: int = Field(64_000_000, gt=0, description="largest answer that is read")
+
+
+class ZoteroSettings(_Settings):
+    """The Zotero library that the survey is kept in."""
+
+    enabled: bool = True
+    base_url: Url = "https://api.zotero.org"
+    group: int | None = Field(None, gt=0, description="group id; nothing is synced without one")
+    page_size: int = Field(100, ge=1, le=100)
+    max_removed_share: float = Field(0.2, ge=0, le=1, description="a sync that would remove more stops")
+    http: HttpSettings = HttpSettings()
+
+
+class ArxivQuery(_Settings):
+    """A saved search that brings candidates."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9-]+$")
+    query: str = Field(min_length=1)
+    max_results: int = Field(200, ge=1, le=30_000)
+
+
+class ArxivSettings(_Settings):
+    """arXiv's API. https://info.arxiv.org/help/api/tou.html asks for three seconds between requests."""
+
+    enabled: bool = True
+    base_url: Url = "https://export.arxiv.org"
+    delay_s: float = Field(3.0, ge=0)
+    page_size: int = Field(100, ge=1, le=2000)
+    queries: tuple[ArxivQuery, ...] = ()
+    http: HttpSettings = HttpSettings()
+
+
+class ListSettings(_Settings):
+    """A curated Markdown list. `path` is a copy inside the knowledge base, `url` where to fetch it."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)?$")
+    url: Url | None = None
+    path: RelativePath | None = None
+    creates: bool = Field(False, description="its papers become records; otherwise candidates")
+    keep_notes: bool = Field(False, description="its remarks are stored: only for a list that is your own")
+    facet: Literal["direction", "stage"] = Field("direction", description="which facet its headings speak of first")
+    skip_headings: tuple[str, ...] = Field((), description="sections that hold no papers (Contents, Citation ...)")
+
+
+class SourcesSettings(_Settings):
+    zotero: ZoteroSettings = ZoteroSettings()
+    arxiv: ArxivSettings = ArxivSettings()
+    lists: tuple[ListSettings, ...] = ()
+    list_http: HttpSettings = HttpSettings()
+
+
+class SiteSettings(_Settings):
+    """What the built site says of itself."""
+
+    title: str = "kb"
+    url: Url | None = None
+    repository: Url | None = Field(None, description="where a record can be edited")
+    citation_authors: tuple[str, ...] = ()
+    citation_year: int | None = None
+
+
+class Settings(_Settings):
+    """All of kb.toml."""
+
+    store_abstracts: bool = Field(False, description="put abstracts into the committed records")
+    sources: SourcesSettings = SourcesSettings()
+    site: SiteSettings = SiteSettings()
+
+
+class Config(BaseModel):
+    """The settings of one knowledge base, and where it lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    root: Path
+    settings: Settings = Settings()
+    zotero_api_key: SecretStr | None = None
+
+    @property
+    def papers_dir(self) -> Path:
+        return self.root / "papers"
+
+    @property
+    def sources_dir(self) -> Path:
+        """Last-seen entries of each source, the base of the three-way merge."""
+        return self.papers_dir / "_sources"
+
+    @property
+    def taxonomy_path(self) -> Path:
+        return self.root / "taxonomy.yaml"
+
+    @property
+    def decisions_path(self) -> Path:
+        return self.papers_dir / "_decisions.yaml"
+
+    @property
+    def candidates_path(self) -> Path:
+        return self.papers_dir / "_candidates.jsonl"
+
+    @property
+    def state_dir(self) -> Path:
+        """Git-ignored: locks, logs, caches."""
+        return self.root / ".kb"
+
+    @property
+    def build_dir(self) -> Path:
+        return self.root / "build"
+
+
+def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``ZOTERO_API_KEY``.
+
+    Raises:
+        ConfigError: there is no kb.toml, it is not TOML, or a setting is unknown or out of range.
+    """
+    path = root / CONFIG_NAME
+    try:
+        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "no knowledge base here", file=path, fix="run kb in its folder, or name the folder with --root"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=path) from error
+    for name in ("arxiv", "zotero"):
+        if url := environ.get(f"KB_{name.upper()}_BASE_URL"):
+            section: Any = raw
+            for part in ("sources", name):
+                section = section.setdefault(part, {}) if isinstance(section, dict) else {}
+            section["base_url"] = url
+    try:
+        # TOML arrays are lists; strict mode wants the tuples that the models hold.
+        settings = Settings.model_validate(_tuples(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(first["msg"], file=path, field=place) from None
+    key = environ.get("ZOTERO_API_KEY") or None
+    return Config(root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
