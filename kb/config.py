@@ -89,8 +89,12 @@ class ListSettings(_Settings):
     path: RelativePath | None = None
     creates: bool = Field(False, description="its papers become records; otherwise candidates")
     keep_notes: bool = Field(False, description="its remarks are stored: only for a list that is your own")
-    facet: Literal["direction", "stage"] = Field("direction", description="which facet its headings speak of first")
-    skip_headings: tuple[str, ...] = Field((), description="sections that hold no papers (Contents, Citation ...)")
+    facet: Literal["direction", "stage"] = Field(
+        "direction", description="which facet its headings speak of first"
+    )
+    skip_headings: tuple[str, ...] = Field(
+        (), description="sections that hold no papers (Contents, Citation ...)"
+    )
 
 
 class SourcesSettings(_Settings):

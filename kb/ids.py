@@ -17,7 +17,9 @@ _NEW = r"(?P<new>(?:0[7-9]|[1-9]\d)(?:0[1-9]|1[0-2])\.\d{4,5})"
 _OLD = r"(?P<old>[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3})"
 _ARXIV = re.compile(rf"(?:{_NEW}|{_OLD})(?:v(?P<version>[1-9]\d*))?", re.ASCII)
 _ARXIV_HOST = re.compile(r"(?:^|\.)arxiv\.org$")
-_ARXIV_PATH = re.compile(r"^/(?:abs|pdf|html|format|src|e-print|ps|list|a)/(?P<id>.+?)(?:\.pdf|\.ps\.gz)?/*$", re.I)
+_ARXIV_PATH = re.compile(
+    r"^/(?:abs|pdf|html|format|src|e-print|ps|list|a)/(?P<id>.+?)(?:\.pdf|\.ps\.gz)?/*$", re.I
+)
 _ARXIV_LABEL = re.compile(r"^\s*arxiv\s*(?:id)?\s*[:.\s]\s*", re.I)
 _ARXIV_DOI = re.compile(r"^10\.48550/arxiv\.(?P<id>.+)$", re.I)
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
@@ -29,7 +31,21 @@ _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 _KEY = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # Names that some file system or tool gives a meaning of its own.
 _RESERVED = frozenset(
-    ["con", "prn", "aux", "nul", "index", "readme", "license", "kb", "tags", "search", "assets", "sitemap", "404"]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "index",
+        "readme",
+        "license",
+        "kb",
+        "tags",
+        "search",
+        "assets",
+        "sitemap",
+        "404",
+    ]
     + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)]
 )
 KINDS = ("arxiv_id", "doi", "openreview", "acl_anthology", "semantic_scholar")

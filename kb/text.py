@@ -60,7 +60,9 @@ def surname(name: str) -> str:
     name = one_line(name)
     if "," in name:
         return name.split(",", 1)[0].strip()
-    words = [word for word in name.split(" ") if word.rstrip(".").lower() not in {"jr", "sr", "ii", "iii", "iv"}]
+    words = [
+        word for word in name.split(" ") if word.rstrip(".").lower() not in {"jr", "sr", "ii", "iii", "iv"}
+    ]
     if len(words) <= 1:
         return name
     last = len(words) - 1

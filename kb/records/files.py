@@ -1,0 +1,86 @@
+"""Reading and writing files so that no reader ever sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from kb.errors import DataError, KbError
+
+
+def write_atomic(path: Path, text: str) -> bool:
+    """Make `path` hold `text`: written beside it, flushed to disk, then renamed over it.
+
+    Returns:
+        False when the file held exactly that already; nothing is touched then.
+
+    Raises:
+        KbError: the disk is full or the folder cannot be written; the old content is intact.
+    """
+    data = text.encode("utf-8")
+    with suppress(OSError):
+        if path.read_bytes() == data:
+            return False
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+        sync_dir(path.parent)
+    except OSError as error:
+        raise KbError(f"cannot be written: {error.strerror or error}", file=path) from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink()
+    return True
+
+
+def remove(path: Path) -> None:
+    """Delete `path`, durably; it may be gone already."""
+    try:
+        path.unlink(missing_ok=True)
+        sync_dir(path.parent)
+    except OSError as error:
+        raise KbError(f"cannot be removed: {error.strerror or error}", file=path) from error
+
+
+def sync_dir(path: Path) -> None:
+    """Make renames in `path` durable, where the system can."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file of ours.
+
+    Raises:
+        DataError: it cannot be read, is no regular file, or is not UTF-8.
+    """
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise DataError("is not a regular file", file=path, fix="put the file itself there, not a link")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 (byte {error.start})", file=path, fix="save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files that a killed run left in `folder`."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            path.unlink()

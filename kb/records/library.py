@@ -1,0 +1,169 @@
+"""papers/ as a mapping from keys to records.
+
+Loading reads every file, but parses only those whose bytes were never seen: a cache under .kb/ keeps the parsed form
+by content hash. The cache may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from kb.errors import DataError, KbError
+from kb.ids import parse_paper_key
+from kb.records import models, yaml_read
+from kb.records.files import read_utf8, write_atomic
+from kb.records.models import Paper
+from kb.records.problems import from_pydantic
+from kb.records.yaml_read import parse_yaml
+from kb.records.yaml_write import edit_yaml, render_yaml
+
+_PAPERS = TypeAdapter(list[Paper])
+
+
+class Library(Mapping[str, Paper]):
+    """Every record of a knowledge base, in the order of the keys. A snapshot: it does not change."""
+
+    def __init__(self, papers: Mapping[str, Paper], folder: Path) -> None:
+        self._papers = {key: papers[key] for key in sorted(papers)}
+        self.folder = folder
+
+    def __getitem__(self, key: str) -> Paper:
+        return self._papers[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._papers)
+
+    def __len__(self) -> int:
+        return len(self._papers)
+
+    def path(self, key: str) -> Path:
+        return self.folder / f"{parse_paper_key(key)}.yaml"
+
+
+def parse_record(key: str, text: str, *, file: str) -> Paper:
+    """The record in `text`.
+
+    Raises:
+        DataError: with file, line, field and fix; carries further errors of the same file.
+    """
+    document = parse_yaml(text, file=file)
+    try:
+        return Paper.from_data(key, document.data)
+    except ValidationError as error:
+        raise from_pydantic(error, document, file=file) from None
+    except DataError as error:
+        raise DataError(error.message, file=file, line=1, field=error.field, fix=error.fix) from None
+
+
+def render_record(paper: Paper, old_text: str | None = None, *, file: str = "record") -> str:
+    """The YAML of `paper`: canonical, or `old_text` with only the lines changed that must be."""
+    data = paper.to_data()
+    return render_yaml(data) if old_text is None else edit_yaml(old_text, data, file=file)
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The record files in papers/, sorted. Names that start with `_` or `.` are kb's own.
+
+    Raises:
+        DataError: a name that cannot be a key, or something that is no plain file.
+    """
+    found: list[Path] = []
+    wrong: list[DataError] = []
+    if not folder.exists():
+        return found
+    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+        if path.name.startswith(("_", ".")):
+            continue
+        try:
+            if path.suffix != ".yaml" or path.is_dir():
+                raise DataError(
+                    "is not a record", fix="records are papers/<key>.yaml; put other files elsewhere"
+                )
+            parse_paper_key(path.stem)
+            found.append(path)
+        except DataError as error:
+            wrong.append(DataError(error.message, file=path, fix=error.fix))
+    if wrong:
+        raise DataError.bundle(wrong)
+    return found
+
+
+def load_library(folder: Path, cache: Path | None = None) -> Library:
+    """Read every record under `folder`.
+
+    Args:
+        folder: papers/.
+        cache: a file to keep parsed records in; None for none.
+
+    Raises:
+        DataError: the first error found, carrying all others.
+    """
+    texts: dict[str, bytes] = {}
+    wrong: list[DataError] = []
+    for path in record_files(folder):
+        try:
+            if path.is_symlink():
+                raise DataError("is a link", file=path, fix="put the file itself there")
+            texts[path.stem] = path.read_bytes()
+        except DataError as error:
+            wrong.append(error)
+        except OSError as error:
+            wrong.append(DataError(f"cannot be read: {error.strerror}", file=path))
+    hashes = {key: hashlib.blake2b(text, digest_size=16).hexdigest() for key, text in texts.items()}
+    known = _read_cache(cache, hashes) if cache else {}
+    papers: dict[str, Paper] = dict(known)
+    for key in texts.keys() - known.keys():
+        path = folder / f"{key}.yaml"
+        try:
+            papers[key] = parse_record(key, read_utf8(path), file=_shown(path))
+        except DataError as error:
+            wrong.extend([error, *error.others])
+    if wrong:
+        for each in wrong:
+            each.others = ()
+        raise DataError.bundle(sorted(wrong, key=lambda e: (e.file or "", e.line or 0)))
+    library = Library(papers, folder)
+    if cache and len(known) != len(texts):
+        with suppress(KbError):  # a cache that cannot be written only costs time
+            write_atomic(cache, _render_cache(library, hashes))
+    return library
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _schema_stamp() -> str:
+    """Changes when the code that gives records their meaning does."""
+    source = "".join(inspect.getsource(module) for module in (models, yaml_read))
+    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+
+
+def _render_cache(library: Library, hashes: Mapping[str, str]) -> str:
+    head = json.dumps({"stamp": _schema_stamp(), "hashes": [[key, hashes[key]] for key in library]})
+    return (
+        "\n".join([head, *(paper.model_dump_json(exclude_defaults=True) for paper in library.values())])
+        + "\n"
+    )
+
+
+def _read_cache(cache: Path, hashes: Mapping[str, str]) -> dict[str, Paper]:
+    """The cached records whose files still have the same bytes; nothing if the cache is of no use."""
+    try:
+        head, *rows = cache.read_bytes().splitlines()
+        meta = json.loads(head)
+        if meta["stamp"] != _schema_stamp() or len(meta["hashes"]) != len(rows):
+            return {}
+        fresh = [
+            row for (key, value), row in zip(meta["hashes"], rows, strict=True) if hashes.get(key) == value
+        ]
+        return {paper.key: paper for paper in _PAPERS.validate_json(b"[" + b",".join(fresh) + b"]")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,260 @@
+"""The record of one paper, as pydantic models: frozen, nothing extra, strict strings.
+
+`Paper.to_data` gives the plain data that stands in ``papers/<key>.yaml``; `Paper.from_data` reads it back. The key is
+the file's name and not a field of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from kb import ids
+from kb.errors import DataError
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff\u202a-\u202e\u2066-\u2069]")
+_DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?")
+_BRANCH = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9][a-z0-9-]*)*")
+
+
+def _clean(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("holds a control or direction-override character; remove it")
+    return value
+
+
+def _line(value: str) -> str:
+    if value != " ".join(value.split()) or not value:
+        raise ValueError("must be one line without leading, trailing or double spaces, and not empty")
+    return value
+
+
+def _date(value: str) -> str:
+    if not _DATE.fullmatch(value):
+        raise ValueError('must be a date such as "2025", "2025-04" or "2025-04-07"')
+    return value
+
+
+def _branch(value: str) -> str:
+    if not _BRANCH.fullmatch(value):
+        raise ValueError("must be a branch id of taxonomy.yaml such as smaller/quantization")
+    return value
+
+
+def _url(value: str) -> str:
+    if not ids.is_safe_url(value):
+        raise ValueError("must be an http(s) URL without spaces or quotes")
+    return value
+
+
+def _arxiv(value: str) -> str:
+    found = ids.parse_arxiv_id(value)
+    if found is None or str(found) != value or found.version:
+        raise ValueError('must be a bare arXiv id such as "2504.04823"; the version goes into arxiv_version')
+    return value
+
+
+def _doi(value: str) -> str:
+    if ids.parse_doi(value) != value:
+        raise ValueError("must be a bare DOI in lower case such as 10.1145/3666122")
+    return value
+
+
+def _acl(value: str) -> str:
+    if ids.parse_acl_anthology(value) != value:
+        raise ValueError("must be an ACL Anthology id such as 2024.acl-long.510")
+    return value
+
+
+def _orcid(value: str) -> str:
+    if ids.parse_orcid(value) != value:
+        raise ValueError("must be an ORCID iD whose check digit is right, such as 0000-0002-1825-0097")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_clean), StringConstraints(min_length=1, max_length=20_000)]
+Line = Annotated[str, AfterValidator(_clean), AfterValidator(_line), StringConstraints(max_length=2_000)]
+Date = Annotated[str, AfterValidator(_date)]
+BranchId = Annotated[str, AfterValidator(_branch)]
+Url = Annotated[str, AfterValidator(_url), StringConstraints(max_length=2_000)]
+
+
+class Value(BaseModel):
+    """Base of everything a record is made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Author(Value):
+    """A person or a team. Written as plain text, or with `name` and `orcid`."""
+
+    name: Line
+    orcid: Annotated[str, AfterValidator(_orcid)] | None = None
+
+
+def _author(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Identifiers(Value):
+    """What the paper is called elsewhere. At most one of each kind."""
+
+    arxiv_id: Annotated[str, AfterValidator(_arxiv)] | None = None
+    arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
+    doi: Annotated[str, AfterValidator(_doi)] | None = None
+    openreview: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,14}$")] | None = None
+    acl_anthology: Annotated[str, AfterValidator(_acl)] | None = None
+    semantic_scholar: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    url: Url | None = None
+
+    def by_kind(self) -> dict[str, str]:
+        """The identifiers that decide identity (not the URL, not the version)."""
+        return {kind: value for kind in ids.KINDS if (value := getattr(self, kind))}
+
+
+class Dates(Value):
+    """When it appeared and when it last changed; as precise as known."""
+
+    published: Date | None = None
+    updated: Date | None = None
+
+
+class PublicationState(StrEnum):
+    PREPRINT = "preprint"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class Links(Value):
+    code: tuple[Url, ...] = ()
+    data: tuple[Url, ...] = ()
+
+
+class RecordStatus(StrEnum):
+    """`included` is in the survey; a `stub` is a place kept for a paper of which too little is known."""
+
+    INCLUDED = "included"
+    STUB = "stub"
+
+
+class Witness(StrEnum):
+    """Who says that a paper belongs to a branch."""
+
+    PERSON = "person"
+    LIST = "list"
+    CLASSIFIER = "classifier"
+
+
+class AssignmentState(StrEnum):
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+class Assignment(Value):
+    """A paper's place in the taxonomy, and who says so. Only a person confirms or rejects."""
+
+    branch: BranchId
+    by: Witness
+    source: Line  # the list's name, the person's name, the classifier's version
+    state: AssignmentState = AssignmentState.PROPOSED
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return (self.branch, self.by.value, self.source)
+
+
+class Note(Value):
+    """A remark, with its language as a BCP 47 tag."""
+
+    text: Text
+    lang: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] = "en"
+    source: Line | None = None
+    kind: Annotated[str, StringConstraints(pattern=r"^(note|screening)$")] = "note"
+
+
+class ReviewState(StrEnum):
+    STUB = "stub"
+    DRAFT = "draft"
+    DONE = "done"
+
+
+class Review(Value):
+    """The review card. `focus`, `contribution` and `limitations` are the cells of the survey's summary table."""
+
+    state: ReviewState = ReviewState.STUB
+    focus: Text | None = None
+    contribution: Text | None = None
+    limitations: Text | None = None
+    summary: Text | None = None
+    problem: Text | None = None
+    approach: Text | None = None
+    insight: Text | None = None
+    critique: Text | None = None
+    reviewer: Line | None = None
+    date: Date | None = None
+
+
+class Claim(Value):
+    """Something a paper says that can be checked, pinned to the version that says it."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    statement: Text
+    arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
+    place: Line | None = None  # "Table 2", "p. 7"
+
+
+class Paper(Value):
+    """One paper. `key` is its cite key, its file's name and its page's URL, for ever."""
+
+    key: Annotated[str, AfterValidator(ids.parse_paper_key)]
+    title: Line
+    authors: tuple[Annotated[Author, BeforeValidator(_author)], ...] = ()
+    identifiers: Identifiers = Identifiers()
+    dates: Dates = Dates()
+    venue: Line | None = None
+    publication_state: PublicationState = PublicationState.PREPRINT
+    withdrawn_reason: Line | None = None
+    links: Links = Links()
+    status: RecordStatus = RecordStatus.INCLUDED
+    labels: tuple[Assignment, ...] = ()
+    review: Review | None = None
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[Note, ...] = ()
+    abstract: Text | None = None
+
+    @property
+    def year(self) -> int | None:
+        return int(self.dates.published[:4]) if self.dates.published else None
+
+    @classmethod
+    def from_data(cls, key: str, data: dict[str, Any]) -> Paper:
+        """The record that `data` (as in the YAML file) describes.
+
+        Raises:
+            pydantic.ValidationError: a field is missing, unknown or wrong.
+        """
+        if "key" in data:
+            raise DataError("the key is the file's name", field="key", fix="remove the field")
+        return cls.model_validate_json(json.dumps({"key": key, **data}))
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data in the order of the fields, without what is unknown or empty; the form of the YAML file."""
+        data: dict[str, Any] = _plain(self.model_dump(mode="json", exclude={"key"}, exclude_none=True))
+        data["authors"] = [a if set(a) != {"name"} else a["name"] for a in data.get("authors", [])]
+        return {name: value for name, value in data.items() if value not in ([], {})}
+
+
+def _plain(value: Any) -> Any:
+    """`value` without empty lists and mappings, at any depth."""
+    if isinstance(value, dict):
+        kept = {name: _plain(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item not in ([], {})}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

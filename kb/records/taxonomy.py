@@ -1,0 +1,162 @@
+"""taxonomy.yaml: facets, each a tree of branches, with the list headings that map to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from kb.errors import DataError
+from kb.records.models import Line, Text, Value
+from kb.records.problems import from_pydantic
+from kb.records.yaml_read import parse_yaml
+from kb.text import normal_title
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class Branch(Value):
+    """One place in a facet. Its full id is the path of slugs from its facet's top branch: ``smaller/quantization``.
+
+    `aliases` are headings, collection names or tags under which lists file the same papers; matching ignores case and
+    punctuation. An alias may name its parent to be exact: "Make Long CoT Short > SFT-based Methods".
+    """
+
+    id: Slug
+    title: Line
+    description: Text
+    aliases: tuple[Line, ...] = ()
+    branches: tuple[Branch, ...] = ()
+
+
+class Facet(Value):
+    """One way of sorting papers. A paper may have several branches of one facet unless `single`."""
+
+    id: Slug
+    title: Line
+    description: Text
+    single: bool = False
+    branches: tuple[Branch, ...] = Field(min_length=1)
+
+
+class PlacedBranch(Value):
+    """A branch with its place: full id, facet, depth (0 for a top branch), parent."""
+
+    id: str
+    facet: str
+    depth: int
+    parent: str | None
+    branch: Branch
+
+    @property
+    def title(self) -> str:
+        return self.branch.title
+
+
+class Taxonomy(Value):
+    facets: tuple[Facet, ...] = Field(min_length=1)
+
+    @cached_property
+    def branches(self) -> dict[str, PlacedBranch]:
+        """Every branch by full id, in the order of the file."""
+        found: dict[str, PlacedBranch] = {}
+        for facet in self.facets:
+            for placed in _walk(facet.id, facet.branches, None, 0):
+                if placed.id in found:
+                    raise DataError(
+                        f"the branch {placed.id!r} is defined twice", field="facets", fix="rename one"
+                    )
+                found[placed.id] = placed
+        return found
+
+    @cached_property
+    def _aliases(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        table: dict[tuple[str, str], list[str]] = {}
+        for placed in self.branches.values():
+            for alias in (placed.branch.title, *placed.branch.aliases):
+                name = " > ".join(normal_title(part) for part in alias.split(">"))
+                ids = table.setdefault((placed.facet, name), [])
+                if placed.id not in ids:
+                    ids.append(placed.id)
+        return {key: tuple(ids) for key, ids in table.items()}
+
+    def branches_for(self, path: tuple[str, ...], facet: str | None = None) -> tuple[str, ...]:
+        """The branches that a path of headings speaks of: of every facet, its most specific match.
+
+        An alias written "Parent > Child" wins over "Child"; inner headings win over outer ones. An ambiguous heading
+        (two branches of one facet share the alias) speaks of none.
+
+        Args:
+            path: headings from the outermost to the innermost.
+            facet: only this facet.
+        """
+        names = [name for part in path if (name := normal_title(part))]
+        found: list[str] = []
+        for each in self.facets:
+            if facet is None or each.id == facet:
+                match = self._match(each.id, names)
+                if match:
+                    found.append(match)
+        return tuple(found)
+
+    def _match(self, facet: str, names: list[str]) -> str | None:
+        for end in range(len(names), 0, -1):
+            for start in range(end - 1):
+                for sub in (names[start:end], [names[start], names[end - 1]]):
+                    ids = self._aliases.get((facet, " > ".join(sub)), ())
+                    if len(ids) == 1:
+                        return ids[0]
+            ids = self._aliases.get((facet, names[end - 1]), ())
+            if len(ids) == 1:
+                return ids[0]
+        return None
+
+    def facet_of(self, branch_id: str) -> str | None:
+        placed = self.branches.get(branch_id)
+        return placed.facet if placed else None
+
+    def ancestors(self, branch_id: str) -> tuple[str, ...]:
+        """The branch itself and everything above it, innermost first."""
+        chain: list[str] = []
+        placed = self.branches.get(branch_id)
+        while placed is not None:
+            chain.append(placed.id)
+            placed = self.branches.get(placed.parent) if placed.parent else None
+        return tuple(chain)
+
+
+def _walk(facet: str, branches: tuple[Branch, ...], parent: str | None, depth: int) -> Iterator[PlacedBranch]:
+    for branch in branches:
+        full = f"{parent}/{branch.id}" if parent else branch.id
+        yield PlacedBranch(id=full, facet=facet, depth=depth, parent=parent, branch=branch)
+        yield from _walk(facet, branch.branches, full, depth + 1)
+
+
+def load_taxonomy(path: Path) -> Taxonomy:
+    """Read taxonomy.yaml.
+
+    Raises:
+        DataError: it is absent or wrong, with the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"cannot be read: {error}", file=path, fix="every knowledge base needs a taxonomy.yaml"
+        ) from None
+    document = parse_yaml(text, file=str(path))
+    data: dict[str, Any] = document.data
+    try:
+        taxonomy = Taxonomy.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise from_pydantic(error, document, file=str(path)) from None
+    try:
+        _ = taxonomy.branches
+    except DataError as error:
+        error.file = str(path)
+        raise
+    return taxonomy

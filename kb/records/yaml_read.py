@@ -1,0 +1,166 @@
+"""Reading the YAML subset that records are written in.
+
+libyaml splits the text; what a plain scalar means is decided here, once, so that no reader of the same file can
+differ. The subset is what YAML 1.1 and 1.2 agree on: a plain ``no``, ``12:30``, ``2025-04-07`` or ``0777`` is refused
+with the advice to quote it, because some other reader would turn it into something else. Tags, aliases, repeated
+keys, merge conflicts and second documents are refused too. Nothing is ever constructed but str, int, float, bool,
+None, list and dict.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs do not export it
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.resolver import BaseResolver
+
+from kb.errors import DataError
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
+
+_INT = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?")
+# Plain text that YAML 1.1, YAML 1.2 or a common parser reads as something else than the text itself.
+_AMBIGUOUS = re.compile(
+    r"""(?ix)
+    y|n|yes|no|on|off|true|false|null|~|=|<<
+    | [-+]?\.(?:inf|nan) | [-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)? | [-+]?\.[0-9_]+(?:e[-+]?[0-9]+)?
+    | [-+]?0[xob]?[0-9a-f_]+ | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
+    | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[tT\ \t].*)?
+    """
+)
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( .*)?$", re.M)
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML mapping: its data, its node tree, and the 1-based line of every path in it."""
+
+    text: str
+    data: dict[str, Any]
+    root: MappingNode
+    lines: dict[Path, int]
+
+    def line_of(self, path: Path) -> int | None:
+        """The line of `path`, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+class _Composer(CParser, BaseResolver):
+    """libyaml's composer without any implicit type."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        BaseResolver.__init__(self)
+
+
+def parse_yaml(text: str, *, file: str) -> Document:
+    """The mapping that `text` holds. `file` is for messages.
+
+    Raises:
+        DataError: the text is not in the subset; with the line and what to do about it.
+    """
+    if len(text) > MAX_BYTES:
+        raise DataError(f"is larger than {MAX_BYTES} characters", file=file)
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise DataError(
+            "an unresolved merge conflict", file=file, line=line, fix="edit the file so that one side is left"
+        )
+    if "\0" in text:
+        raise DataError("a NUL character", file=file, line=text.count("\n", 0, text.index("\0")) + 1)
+    try:
+        root = _Composer(text).get_single_node()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise DataError(f"not YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from None
+    except (RecursionError, ValueError) as error:
+        raise DataError(f"not YAML: {error}", file=file) from None
+    if not isinstance(root, MappingNode):
+        raise DataError("must hold fields (name: value)", file=file, line=1)
+    reader = _Reader(file)
+    data = reader.construct(root, ())
+    return Document(text, data, root, reader.lines)
+
+
+def construct(node: Node, *, file: str = "") -> Any:
+    """The data of one node of a document that `parse_yaml` accepted."""
+    return _Reader(file).construct(node, ())
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[Path, int] = {}
+        self.seen: set[int] = set()
+
+    def error(self, node: Node, message: str, path: Path, fix: str | None = None) -> DataError:
+        field = ".".join(str(part) for part in path) or None
+        return DataError(message, file=self.file, line=node.start_mark.line + 1, field=field, fix=fix)
+
+    def construct(self, node: Node, path: Path) -> Any:
+        self.lines[path] = node.start_mark.line + 1
+        if id(node) in self.seen:
+            raise self.error(node, "an alias (*name) is not allowed", path, "write the value out")
+        self.seen.add(id(node))
+        if node.tag not in _PLAIN_TAGS:
+            raise self.error(node, f"a tag ({node.tag}) is not allowed", path, "remove the tag")
+        if len(path) > MAX_DEPTH:
+            raise self.error(node, "nested too deeply", path[:3])
+        if isinstance(node, ScalarNode):
+            return self.scalar(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.construct(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self.mapping(node, path) if isinstance(node, MappingNode) else None
+
+    def mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct(key_node, (*path, "?"))
+            if not isinstance(key, str):
+                raise self.error(key_node, f"a field name must be text, not {key!r}", path)
+            if key in data:
+                raise self.error(
+                    key_node, f"the field {key!r} stands here twice", path, "keep one of the two"
+                )
+            data[key] = self.construct(value_node, (*path, key))
+            self.lines[*path, key] = key_node.start_mark.line + 1
+        return data
+
+    def scalar(self, node: ScalarNode, path: Path) -> str | int | float | bool | None:
+        text = str(node.value)
+        if node.style in {"'", '"', "|", ">"}:
+            return text
+        if text in {"", "null"}:
+            return None
+        if text in {"true", "false"}:
+            return text == "true"
+        if _INT.fullmatch(text) and len(text) <= 18:
+            return int(text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        if _AMBIGUOUS.fullmatch(text):
+            raise self.error(
+                node, f"{text} is read differently by different YAML readers", path, f'write "{text}"'
+            )
+        return text
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether `text`, unquoted in a block mapping, reads back as itself with every YAML reader."""
+    if not re.fullmatch(
+        r"[A-Za-z0-9(À-ɏ][^\x00-\x1f\x7f-\xa0#:\ud800-\udfff\ufeff\u2028\u2029\ufffe\uffff]*", text
+    ):
+        return False
+    return text == text.strip() and not _AMBIGUOUS.fullmatch(text)
