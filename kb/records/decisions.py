@@ -1,0 +1,101 @@
+"""papers/_decisions.yaml: what people decided about sameness and about what stays out.
+
+The machine obeys these and never guesses against them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, StringConstraints, ValidationError
+
+from kb.errors import DataError
+from kb.ids import parse_paper_key
+from kb.records.files import read_utf8
+from kb.records.models import Date, Line, Value
+from kb.records.problems import from_pydantic
+from kb.records.yaml_read import parse_yaml
+from kb.records.yaml_write import edit_yaml, render_yaml
+
+Key = Annotated[str, AfterValidator(parse_paper_key)]
+Reference = Annotated[str, StringConstraints(pattern=r"^\S+ .+$", max_length=2000)]
+"""An entry of a source: the source's name, a space, the entry's id."""
+
+
+class Pair(Value):
+    """Two things that a person compared. Each is a record's key or a reference to an entry."""
+
+    a: Line
+    b: Line
+    by: Line | None = None
+    date: Date | None = None
+    reason: Line | None = None
+
+    def joins(self, one: str, other: str) -> bool:
+        return {self.a, self.b} == {one, other}
+
+
+class Rejection(Value):
+    """A work that stays out of the survey, whoever names it."""
+
+    title: Line | None = None
+    identifiers: dict[str, str] = {}
+    reason: Line
+    by: Line | None = None
+    date: Date | None = None
+
+
+class Merge(Value):
+    """The record `gone` was the same work as `into`. `kb unmerge` undoes it from papers/_merged/."""
+
+    gone: Key
+    into: Key
+    by: Line | None = None
+    date: Date | None = None
+
+
+class Decisions(Value):
+    same: tuple[Pair, ...] = ()
+    different: tuple[Pair, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    merged: tuple[Merge, ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        for row in data["rejected"]:
+            if not row["identifiers"]:
+                del row["identifiers"]
+        return {name: rows for name, rows in data.items() if rows}
+
+
+HEADER = "# What people decided. Written by kb same, different, reject, accept and unmerge; may be edited by hand.\n"
+
+
+def load_decisions(path: Path) -> Decisions:
+    """The decisions in `path`; none if there is no such file.
+
+    Raises:
+        DataError: the file is wrong, with the line.
+    """
+    if not path.exists():
+        return Decisions()
+    text = read_utf8(path)
+    if not any(line.strip() and not line.startswith("#") for line in text.splitlines()):
+        return Decisions()
+    document = parse_yaml(text, file=str(path))
+    try:
+        return Decisions.model_validate_json(json.dumps(document.data))
+    except ValidationError as error:
+        raise from_pydantic(error, document, file=str(path)) from None
+    except DataError as error:  # a key that cannot be one
+        raise DataError(error.message, file=path, fix=error.fix) from None
+
+
+def render_decisions(decisions: Decisions, path: Path) -> str:
+    """The text of the decision file with only the needed lines changed."""
+    old = read_utf8(path) if path.exists() else ""
+    if any(line.strip() and not line.startswith("#") for line in old.splitlines()):
+        return edit_yaml(old, decisions.to_data(), file=str(path))
+    return (old or HEADER) + render_yaml(decisions.to_data())
