@@ -73,8 +73,14 @@ clean:  ## remove what was built and the tools' caches (.venv and the fetched te
 	@find kb tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # ------------------------------------------------------------------------------------------- installation
-# The stamps depend on the interpreter, too: it is newer than they are after a Python upgrade, and a .venv
-# whose Python is gone is made afresh.
+# The stamps depend on the interpreter, too: it is newer than they are after a Python upgrade. Where .venv is
+# missing or its Python is gone, .venv is made afresh, and everything in it.
+
+ifneq ($(shell test -x $(PY) && echo there),there)
+.PHONY: afresh
+afresh:
+$(INSTALLED) $(INSTALLED_DEV): afresh
+endif
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
