@@ -1,0 +1,47 @@
+"""LaTeX in titles and names, as Unicode. Nothing is executed, and no file that a macro names is opened."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from kb.text import one_line
+
+_MAX_CHARS = 20_000
+_CITE = re.compile(r"[~\s]*\\(?:cite\w*|ref|label|footnote)\s*(?:\[[^\]]*\])*\{[^{}]*\}")
+_MATH = re.compile(r"\$([^$]{1,200})\$")
+
+
+@lru_cache(maxsize=8192)
+def latex_to_text(source: str) -> str:
+    r"""`source` with its macros and accents as Unicode, on one line; as it was where it is not LaTeX.
+
+    >>> latex_to_text(r"{\L}ukasz's na{\"\i}ve {CoT}: $\phi$-decoding")
+    "Łukasz's naïve CoT: ϕ-decoding"
+    """
+    if len(source) > _MAX_CHARS:
+        return one_line(source)
+    if not re.search(r"[\\{}$~]|--|``|''", source):
+        return one_line(source)
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    try:
+        # `%` starts a comment in TeX, but in what people paste into a title it is a per cent sign.
+        text = LatexNodes2Text(math_mode="text", keep_comments=True).latex_to_text(
+            re.sub(r"(?<!\\)%", r"\\%", source)
+        )
+    except Exception:  # pylatexenc raises whatever broken input leads it to, RecursionError among it
+        text = source.replace("{", "").replace("}", "")
+    return one_line(str(text).replace("\N{NO-BREAK SPACE}", " "))
+
+
+def strip_latex(text: str) -> str:
+    r"""Prose with its citations dropped and its formulas as Unicode; other text stays as it is.
+
+    >>> strip_latex(r"groups \cite{fake-align-1}, with $\alpha$ for $5")
+    'groups, with α for $5'
+    """
+    text = _CITE.sub("", text)
+    return _MATH.sub(
+        lambda m: latex_to_text(m.group()) if re.search(r"[\\^_{}]", m.group(1)) else m.group(), text
+    )
