@@ -24,9 +24,12 @@ _FOLD = str.maketrans(
 _LATEX_SYMBOL = re.compile(r"\\(alpha|beta|gamma|delta|lambda|mu|pi|sigma|tau|phi|varphi|psi|omega)\b")
 
 
+_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\u200b\u202a-\u202e\u2066-\u2069]")
+
+
 def one_line(text: str) -> str:
-    """`text` with every run of white space folded to one space."""
-    return " ".join(text.split())
+    """`text` with every run of white space folded to one space, without control and direction-override characters."""
+    return " ".join(_INVISIBLE.sub("", text).split())
 
 
 def ascii_fold(text: str) -> str:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from kb.errors import DataError
 from kb.ids import parse_paper_key
@@ -20,8 +20,6 @@ from kb.records.yaml_read import parse_yaml
 from kb.records.yaml_write import edit_yaml, render_yaml
 
 Key = Annotated[str, AfterValidator(parse_paper_key)]
-Reference = Annotated[str, StringConstraints(pattern=r"^\S+ .+$", max_length=2000)]
-"""An entry of a source: the source's name, a space, the entry's id."""
 
 
 class Pair(Value):
@@ -41,7 +39,7 @@ class Rejection(Value):
     """A work that stays out of the survey, whoever names it."""
 
     title: Line | None = None
-    identifiers: dict[str, str] = {}
+    identifiers: dict[str, str] = Field(default_factory=dict)
     reason: Line
     by: Line | None = None
     date: Date | None = None

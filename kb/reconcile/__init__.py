@@ -1,0 +1,1 @@
+"""From what sources say to what records hold: which entries are one work, and which value of a field wins."""

@@ -1,0 +1,145 @@
+"""The last-seen entry of every source, and the record it belongs to: the base of the three-way merge.
+
+One file a source under papers/_sources/, one JSON line an entry, sorted, so that a sync shows up as a readable diff.
+Other people's prose is not kept there, only its digest: enough to see that it changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kb.errors import DataError
+from kb.records.files import read_utf8
+from kb.sources.entry import EntryNote, EntryReview, SourceEntry
+
+_DIGEST = "blake2b:"
+# What decides in doubt, best first. arXiv registers its papers; people curate Zotero and BibTeX; lists are hearsay.
+PRECEDENCE = ("arxiv", "zotero", "bibtex", "survey_readme", "awesome_list", "daily_papers")
+
+
+class Row(BaseModel):
+    """One entry as last seen.
+
+    Attributes:
+        entry: without abstract; prose as digests when it came from disk.
+        paper: the key of the record it belongs to.
+        labels: branches that its headings meant when it was last merged.
+        creates: its source may make records.
+        via: what brought it, if not the paper itself: ``query:<name>``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entry: SourceEntry
+    paper: str | None = None
+    labels: tuple[str, ...] = ()
+    creates: bool = False
+    via: str | None = None
+
+    @property
+    def ref(self) -> str:
+        """How people and decisions name the entry."""
+        return f"{self.entry.source} {self.entry.entry_id}"
+
+    @property
+    def rank(self) -> tuple[int, str, str]:
+        """The canonical order of entries."""
+        kind = self.entry.source.split(":", 1)[0]
+        place = PRECEDENCE.index(kind) if kind in PRECEDENCE else len(PRECEDENCE)
+        return (place, self.entry.source, self.entry.entry_id)
+
+
+Rows = dict[str, Row]
+"""Rows by reference."""
+
+
+def digest(text: str | None) -> str | None:
+    """A stand-in for `text` that is equal exactly when the text is; a digest stands for itself."""
+    if text is None or text.startswith(_DIGEST):
+        return text
+    return _DIGEST + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def is_digest(text: str | None) -> bool:
+    return text is not None and text.startswith(_DIGEST)
+
+
+def _forget_prose(entry: SourceEntry) -> SourceEntry:
+    review = entry.review
+    if review is not None:
+        prose = {name: digest(value) for name, value in review if isinstance(value, str)}
+        review = EntryReview(stub=review.stub, **prose)
+    notes = tuple(EntryNote(text=digest(n.text) or "", lang=n.lang, kind=n.kind) for n in entry.notes)
+    return entry.model_copy(update={"abstract": None, "where": None, "review": review, "notes": notes})
+
+
+def source_file(folder: Path, source: str) -> Path:
+    """Where the rows of `source` lie."""
+    return folder / (re.sub(r"[^A-Za-z0-9._-]+", "__", source) + ".jsonl")
+
+
+def load_rows(folder: Path) -> Rows:
+    """Every row under papers/_sources/.
+
+    Raises:
+        DataError: a line is not a row.
+    """
+    rows: Rows = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.name.startswith("_"):
+            continue
+        for number, line in enumerate(read_utf8(path).split("\n"), start=1):
+            if not line:
+                continue
+            try:
+                row = Row.model_validate_json(line)
+            except ValidationError as error:
+                raise DataError(
+                    error.errors()[0]["msg"],
+                    file=path,
+                    line=number,
+                    fix="kb writes this file; restore it from git",
+                ) from None
+            rows[row.ref] = row
+    return rows
+
+
+def render_rows(rows: Iterable[Row]) -> str:
+    """The text of one source's file."""
+    stored = sorted(
+        (row.model_copy(update={"entry": _forget_prose(row.entry)}) for row in rows), key=lambda r: r.ref
+    )
+    return "".join(
+        json.dumps(row.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, sort_keys=True)
+        + "\n"
+        for row in stored
+    )
+
+
+def load_cursors(folder: Path) -> dict[str, dict[str, Any]]:
+    """How far each source was read, by source.
+
+    Raises:
+        DataError: the file is not JSON.
+    """
+    path = folder / "_cursors.json"
+    if not path.exists():
+        return {}
+    try:
+        cursors: dict[str, dict[str, Any]] = json.loads(read_utf8(path))
+        return cursors
+    except ValueError as error:
+        raise DataError(
+            str(error), file=path, fix="delete it; the next sync reads everything again"
+        ) from None
+
+
+def render_cursors(cursors: Mapping[str, Mapping[str, Any]]) -> str:
+    return json.dumps(cursors, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
