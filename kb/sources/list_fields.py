@@ -54,7 +54,8 @@ _VENUES = (
 )
 _VENUE = re.compile(rf"^(?:in |the |on )*(?:{_VENUES})(?![a-z])", re.I)
 _NO_VENUE = re.compile(
-    r"^(?:[-–—/x.\s]*|(?:corr|arxiv|preprint|under review|in submission|n/?a|tbd|none)\b.*)$", re.I
+    r"^(?:[-–—/x.\s]*|(?:corr|arxiv\d*|preprint|under review|in submission|technical report|n/?a|tbd|none)\b.*)$",
+    re.I,
 )
 _SHIELD = re.compile(r"img\.shields\.io/(?:badge/|static/v1)([^?#]+)", re.I)
 _VENUE_BADGE = re.compile(r"^(conference|publish(?:ed)?|publication|journal|venue|accepted|workshop)$", re.I)
@@ -107,7 +108,7 @@ def reads_as_bare_title(text: str) -> bool:
     if CJK.search(text) or not 14 <= len(text) <= 250 or len(tokens) < 4 or text[-1] in ".:;,":
         return False
     if not (tokens[0][0].isupper() or tokens[0][0].isdigit()) or re.search(
-        r"\b(we|our|us|you|your own|please|this (?:paper|repo|list|survey))\b", text, re.I
+        r"\b(we|our|please|this (?:paper|repo|list|survey))\b", text, re.I
     ):
         return False
     weighty = [word for word in tokens if len(word) > 3]

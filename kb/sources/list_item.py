@@ -21,7 +21,7 @@ _QUOTED = re.compile(r"^\W{0,3}[\"“](?P<title>[^\"”]{8,300}?)[,.]?[\"”](?P
 _BRACKETED = re.compile(r"^\s*\[(?P<title>[^\[\]]{3,350})\]\s*$")
 _TAGGED = re.compile(r"^\s*[\[(【](?P<tag>[^\[\]()【】]{2,60})[\])】]\s*[:\-–]?\s*")
 _TAIL = re.compile(r"[,.]\s+(?P<tail>[^,.]{2,60}?)(?:[,.]\s*(?P<year>(?:19|20)\d\d))?\s*[.,]?\s*$")
-_PROSE = re.compile(r"\b(?:we|our|you|your|please|this (?:paper|repo|list|survey|method))\b", re.I)
+_PROSE = re.compile(r"\b(?:we|our|please|this (?:paper|repo|list|survey|method))\b", re.I)
 _SCREENING = re.compile(
     r"\b(?:relevan|suit|relat|fit|scope|unsure|not sure|exclud|includ|off-?topic|skip|remov|drop|keep|belong|duplicate)|相关|合适|不属于",
     re.I,
@@ -128,11 +128,8 @@ def _doubt(title: _Title, lines: Lines, outside: list[Span], headings: frozenset
         return None
     if any(span.href for span in links):
         return f"links to no paper: {title.text[:80]!r}"
-    bare = text_of(lines)
-    if _BRACKETED.match(re.sub(r"\s*$", "", title.text + "]")) or normal_title(title.text) in headings:
+    if normal_title(title.text) in headings:
         return ""
-    if title.rest == "bracketed":
-        return None if len(fields.words(title.text)) >= 3 else f"not understood: {bare[:80]!r}"
     return None if fields.reads_as_bare_title(title.text) else ""
 
 
@@ -142,12 +139,14 @@ def _doubt(title: _Title, lines: Lines, outside: list[Span], headings: frozenset
 def _titles(lines: Lines, *, in_column: bool) -> list[_Title]:
     """Where the titles stand: mostly one, more where one row holds several papers."""
     for row, line in enumerate(lines):
-        found = _titles_of_line(line, row, in_column)
+        found = _titles_of_line(line, row)
         if found:
-            more = [t for r in range(row + 1, len(lines)) for t in _titles_of_line(lines[r], r, in_column)]
+            more = [t for r in range(row + 1, len(lines)) for t in _titles_of_line(lines[r], r)]
             return [found[0], *_others(found[0], [*found[1:], *more])]
-    if len(lines) > 1 and not in_column:  # "GPTQ <br> ICLR 2023 [[Paper]](...)"
-        return _titles_of_line(lines[0], 0, in_column=True)
+    if in_column or len(lines) > 1:  # "GPTQ <br> ICLR 2023 [[Paper]](...)"
+        return next(
+            (found for row, line in enumerate(lines) if (found := _titles_of_line(line, row, at_least=1))), []
+        )
     return []
 
 
@@ -161,7 +160,7 @@ def _others(first: _Title, candidates: list[_Title]) -> Iterator[_Title]:
             yield title
 
 
-def _titles_of_line(line: Line, row: int, in_column: bool) -> list[_Title]:
+def _titles_of_line(line: Line, row: int, at_least: int = 3) -> list[_Title]:
     lead, end = _lead(line)
     if quoted := _QUOTED.match(lead):
         return [_Title(quoted["title"], row, 0, end, rest=quoted["rest"])]
@@ -181,12 +180,7 @@ def _titles_of_line(line: Line, row: int, in_column: bool) -> list[_Title]:
     bracketed = _BRACKETED.match(bare)
     if bracketed and bracketed["title"].lower() not in {"x", "todo", "wip", "tbd"}:
         return [_Title(bracketed["title"], row, 0, end, rest="bracketed")]
-    if (
-        count >= (1 if in_column else 3)
-        and not fields.is_venue(bare)
-        and not _BLANK.match(bare)
-        and (row == 0 or count >= 3)
-    ):
+    if count >= at_least and not fields.is_venue(bare) and not _BLANK.match(bare):
         strong = _strong_lead(line)
         return [_Title(strong or bare.rstrip(" [(|"), row, 0, 1 if strong else end)]
     return links
@@ -318,7 +312,10 @@ def _read_rest(
     """Venue, date, names and remarks from what stands around the title."""
     stop = after.row if after and after.row > title.row else len(lines)
     for row in range(title.row):
-        if not draft.venue and fields.is_venue(text := text_of((lines[row],))):
+        text = text_of((lines[row],))
+        if not draft.venue and (
+            fields.is_venue(text) or re.fullmatch(r"\S{2,20}(?: \S{2,20})?,? ?'?\d{2,4}", text)
+        ):
             draft.venue = fields.clean_venue(text)
     lead = "".join(span.text for span in lines[title.row][: title.start] if not span.image)
     _read_text(draft, lead, dayfirst)
