@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ class ArxivSource:
         http = self._new_http()
         got = Gathered()
         try:
-            work(Run(self._settings, ArxivPages(self._settings.base_url, http), got, self._today()))
+            with closing(http):
+                work(Run(self._settings, ArxivPages(self._settings.base_url, http), got, self._today()))
             if got.unread and not got.entries:
                 raise UpstreamError(f"arxiv: {got.problems[0]}")
         except (UpstreamError, LockError) as error:

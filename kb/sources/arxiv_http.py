@@ -59,6 +59,13 @@ class Reply:
     body: bytes
 
 
+class _Session(requests.Session):
+    """Leaves redirects to us. Otherwise even one that is not followed has its whole body read, whatever its size."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
 class ArxivHttp:
     """Requests to arXiv, each in its turn. `requests` counts them."""
 
@@ -72,6 +79,10 @@ class ArxivHttp:
         # A proxy of the environment is for the world outside, never for a server on this machine.
         self._trust_env = urlsplit(settings.base_url).hostname not in _LOOPBACK
         self._session = self._new_session()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
 
     def get(self, url: str, what: str, read: Callable[[bytes], T]) -> T:
         """What `read` makes of the body at `url`. Trouble that may pass is tried again, a bounded number of times.
@@ -97,8 +108,10 @@ class ArxivHttp:
                     trouble = error
                     if attempt < self._http.tries:
                         turn.pause_s = max(turn.pause_s, self._pause_s(error, attempt, what))
+                except Refused:  # its message is arXiv's own: the caller looks for ids in it
+                    raise
                 except UpstreamError as error:
-                    raise type(error)(f"arxiv: {what}: {error.message}", fix=error.fix) from error
+                    raise UpstreamError(f"arxiv: {what}: {error.message}", fix=error.fix) from error
         if isinstance(trouble, ShortPage):
             raise trouble
         raise UpstreamError(
@@ -148,6 +161,7 @@ class ArxivHttp:
         try:
             answer = answers.get(timeout=self._http.timeout_s * _WHOLE_ANSWER)
         except queue.Empty:
+            session.close()
             self._session = self._new_session()
             raise _Unavailable(f"no whole answer within {self._http.timeout_s * _WHOLE_ANSWER:g} s") from None
         finally:
@@ -170,7 +184,7 @@ class ArxivHttp:
             return Reply(response.status_code, headers, bytes(body))
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = self._trust_env
         session.headers["User-Agent"] = f"kb-survey/{_version('kb-survey')} arxiv.py/{_version('arxiv')}"
         session.headers["Accept"] = "application/atom+xml"
