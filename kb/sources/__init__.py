@@ -1,0 +1,69 @@
+"""Where papers come from. A source is one file and one line here; the line imports the file when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kb.config import Config, ListSettings
+from kb.sources.entry import FileSource, Source
+
+
+def _awesome_list(name: str = "import") -> FileSource:
+    from kb.sources.awesome_list import AwesomeList
+
+    return AwesomeList(ListSettings(name=name))
+
+
+def _daily_papers() -> FileSource:
+    from kb.sources.daily_papers import DailyPapers
+
+    return DailyPapers()
+
+
+def _survey_readme() -> FileSource:
+    from kb.sources.survey_readme import SurveyReadme
+
+    return SurveyReadme()
+
+
+def _bibtex() -> FileSource:
+    from kb.sources.bibtex import BibtexFile
+
+    return BibtexFile()
+
+
+def _zotero(config: Config) -> Iterable[Source]:
+    from kb.sources.zotero import ZoteroSource
+
+    settings = config.settings.sources.zotero
+    return [ZoteroSource(settings, config.zotero_api_key)] if settings.enabled else []
+
+
+def _arxiv(config: Config) -> Iterable[Source]:
+    from kb.sources.arxiv import ArxivSource
+
+    settings = config.settings.sources.arxiv
+    return [ArxivSource(settings, config.state_dir)] if settings.enabled else []
+
+
+def _lists(config: Config) -> Iterable[Source]:
+    from kb.sources.list_fetch import ListSource
+
+    settings = config.settings.sources
+    return [ListSource(one, settings.list_http, config.root) for one in settings.lists]
+
+
+FILE_SOURCES: dict[str, Callable[[], FileSource]] = {
+    "awesome_list": _awesome_list,
+    "daily_papers": _daily_papers,
+    "survey_readme": _survey_readme,
+    "bibtex": _bibtex,
+}
+"""Formats that `kb import` reads."""
+
+NETWORK_SOURCES: dict[str, Callable[[Config], Iterable[Source]]] = {
+    "zotero": _zotero,
+    "arxiv": _arxiv,
+    "lists": _lists,
+}
+"""What `kb sync` asks, in this order: the sources of each kind that the configuration has."""

@@ -30,7 +30,7 @@ def latex_to_text(source: str) -> str:
         text = LatexNodes2Text(math_mode="text", keep_comments=True).latex_to_text(
             re.sub(r"(?<!\\)%", r"\\%", source)
         )
-    except Exception:  # pylatexenc raises whatever broken input leads it to, RecursionError among it
+    except Exception:  # noqa: BLE001 - pylatexenc raises whatever broken input leads it to
         text = source.replace("{", "").replace("}", "")
     return one_line(str(text).replace("\N{NO-BREAK SPACE}", " "))
 

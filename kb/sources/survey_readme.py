@@ -216,7 +216,8 @@ def _read(review: _Review, block: Block, part: str) -> str:
     """Adds a block to the review; gives the part that the next block belongs to."""
     if isinstance(block, Row):
         cells = [text_of(cell) for cell in block.cells]
-        review.add(part or "summary", ": ".join(cell for cell in cells if cell).rstrip(".") + ".")
+        text = ": ".join(cell for cell in cells if cell)
+        review.add(part or "summary", text if text.endswith((".", "?", "!")) else f"{text}.")
         _collect(review, [line for cell in block.cells for line in cell])
         return part
     if not isinstance(block, Paragraph | Item):
