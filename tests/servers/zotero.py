@@ -27,7 +27,7 @@ def item(key: str, title: str = "", kind: str = "preprint", **fields: Any) -> di
     authors = fields.pop("authors", [])
     creators = [dict(zip(("firstName", "lastName"), name.rsplit(" ", 1), strict=False)) for name in authors]
     tags = fields.pop("tags", [])
-    data = {
+    data: dict[str, Any] = {
         "key": key, "itemType": kind, "title": title, "abstractNote": "", "date": "", "url": "", "extra": "",
         "creators": [{"creatorType": "author", **creator} for creator in creators],
         "tags": [{"tag": tag} if isinstance(tag, str) else tag for tag in tags],
@@ -77,7 +77,12 @@ class Library:
             self.gone["items"][key] = version
 
     def add_collection(self, key: str, name: str, parent: str | None = None) -> None:
-        data = {"key": key, "name": name, "parentCollection": parent or False, "relations": {}}
+        data: dict[str, Any] = {
+            "key": key,
+            "name": name,
+            "parentCollection": parent or False,
+            "relations": {},
+        }
         self.collections[key] = data | {"version": self._touch()}
 
     def update_collection(self, key: str, **fields: Any) -> None:

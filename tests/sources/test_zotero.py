@@ -75,8 +75,9 @@ class Sync:
         self.slept: list[float] = []
 
     def run(self, **settings: Any) -> SourceResult:
-        settings = self.settings.model_copy(update=settings)
-        source = ZoteroSource(settings, self.key, sleep=self.slept.append, now=NOW.timestamp)
+        source = ZoteroSource(
+            self.settings.model_copy(update=settings), self.key, sleep=self.slept.append, now=NOW.timestamp
+        )
         result = source.fetch(self.known)
         ids = (self.known.entry_ids | {entry.entry_id for entry in result.entries}) - set(result.removed)
         self.known = replace(self.known, cursor=result.cursor or self.known.cursor, entry_ids=frozenset(ids))
@@ -185,6 +186,7 @@ def test_more_collections_than_one_page_are_all_read(server: ZoteroServer) -> No
     assert leafy.headings[0].path == ("Smaller", "Leaf 29")
 
 
+@pytest.mark.slow
 def test_ten_thousand_items_are_read_in_a_hundred_pages(server: ZoteroServer) -> None:
     server.library.add(*(item(f"BULK{n:05}", f"Paper {n}") for n in range(9_994)))
     result = Sync(server).run()
