@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lxml import etree  # type: ignore[import-untyped]  # lxml has no type stubs of its own
+from lxml import etree
 
 from kb.errors import UpstreamError
 from kb.ids import ArxivId, parse_arxiv_id
@@ -209,6 +209,6 @@ def _is_date(text: str) -> bool:
     if not _DATE.fullmatch(text):
         return False
     try:
-        return datetime.fromisoformat(text).year >= 1991  # arXiv opened in August 1991
+        return datetime.fromisoformat(text).year >= 1985  # arXiv opened in 1991, some papers are dated back
     except ValueError:
         return False

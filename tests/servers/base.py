@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -52,7 +52,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        request = Request(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), dict(self.headers), time.monotonic())
+        request = Request(
+            parts.path,
+            dict(parse_qsl(parts.query, keep_blank_values=True)),
+            dict(self.headers),
+            time.monotonic(),
+        )
         with self.server.lock:
             self.server.requests.append(request)
             fault = self.server.faults.pop(0) if self.server.faults else self.server.always
@@ -103,8 +108,11 @@ class LoopbackServer(ThreadingHTTPServer):
         """A client that hangs up is not news."""
 
 
+_Server = TypeVar("_Server", bound=LoopbackServer)
+
+
 @contextmanager
-def running(server: LoopbackServer) -> Iterator[LoopbackServer]:
+def running(server: _Server) -> Iterator[_Server]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -124,7 +132,9 @@ def status(code: int, body: str = "", **headers: str) -> Fault:
 
     def fault(handler: Handler, response: Response) -> None:
         response.status, response.body = code, body.encode()
-        response.headers = {"Content-Type": "text/plain"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        response.headers = {"Content-Type": "text/plain"} | {
+            k.replace("_", "-"): v for k, v in headers.items()
+        }
 
     return fault
 
