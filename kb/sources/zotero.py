@@ -250,9 +250,9 @@ def _entry(item: Any, key: str, library: _Library, is_known: bool) -> SourceEntr
         return None
     try:
         entry = parse_item(item, library.paths)
-    except ItemError:
-        entry = None
-    return (entry or SourceEntry(source=NAME, entry_id=key)).model_copy(update={"removed": True})
+    except ItemError:  # it is gone, whatever it holds
+        return None
+    return entry and entry.model_copy(update={"removed": True})
 
 
 def _version(item: Any) -> int:

@@ -169,8 +169,8 @@ def _key(data: Mapping[str, Any]) -> str:
 
 
 def is_key(key: Any) -> bool:
-    """Whether `key` can be an item's key. Zotero's have eight letters and digits; other servers' may differ."""
-    return isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9]{1,32}", key) is not None
+    """Whether `key` can be an item's key. Zotero's have eight capitals and digits; other servers' may be longer."""
+    return isinstance(key, str) and re.fullmatch(r"[A-Z0-9]{1,32}", key) is not None
 
 
 def _parsed_date(item: Mapping[str, Any]) -> str | None:

@@ -226,6 +226,14 @@ def test_trashed_then_deleted_between_two_runs_is_removed(server: ZoteroServer) 
     assert sync.run().removed == ("PAPER002",)
 
 
+def test_trashed_item_that_cannot_be_read_is_removed_all_the_same(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    sync.run()
+    server.library.update("PAPER002", title=None, deleted=1)
+    result = sync.run()
+    assert (result.entries, result.removed, result.problems) == ((), ("PAPER002",), ())
+
+
 def test_item_that_kb_never_saw_alive_is_passed_over_in_the_trash(server: ZoteroServer) -> None:
     server.library.add(item("TRASHED1", "Thrown away", deleted=1))
     result = Sync(server).run()
