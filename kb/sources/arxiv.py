@@ -66,7 +66,8 @@ class ArxivSource:
 
     def lookup(self, ids: Sequence[ArxivId], progress: Progress = no_progress) -> SourceResult:
         """The papers with these ids, for a person who wants records of them. An id with a version gives that one."""
-        return self._run(lambda run: run.ids(sorted(set(ids)), {}, progress), {}, creates=True)
+        wanted = {one.base: one for one in ids}
+        return self._run(lambda run: run.ids(list(wanted.values()), {}, progress), {}, creates=True)
 
     def _run(self, work: Callable[[Run], None], cursor: dict[str, Any], *, creates: bool) -> SourceResult:
         http = self._new_http()

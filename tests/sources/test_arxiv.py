@@ -183,6 +183,11 @@ def test_a_lookup_asks_for_the_version_it_is_given(world: World) -> None:
     assert (result.status, result.missing) == (Status.PARTIAL, ("2503.00099",))
 
 
+def test_a_lookup_of_one_paper_twice_gives_it_once(world: World) -> None:
+    result = world.source().lookup([ArxivId("2503.00001", 1), ArxivId("2503.00001")])
+    assert (result.status, ids(result)) == (Status.OK, ["2503.00001"])
+
+
 # Saved queries
 
 
