@@ -18,7 +18,7 @@ from kb.config import ZoteroSettings
 from kb.errors import KbError, SafetyStop
 from kb.sources.entry import Known, Problem, Progress, SourceEntry, SourceResult, Status, no_progress
 from kb.sources.zotero_api import Answer, ZoteroApi
-from kb.sources.zotero_http import NotModified
+from kb.sources.zotero_http import LogTooOld, NotModified
 from kb.sources.zotero_items import NAME, ItemError, collection_paths, is_key, is_trashed, parse_item
 
 _ROUNDS = 3
@@ -131,15 +131,22 @@ class ZoteroSource:
         library = _Library(listed.version, full=since is None)
         collections = library.saw(api.collections())
         library.paths = collection_paths(collections)
-        gone = library.saw(api.deleted(since)) if since is not None else {}
-        library.deleted = frozenset(_keys(gone, "items"))
-        if since is not None and (_changed(collections, since) or _keys(gone, "collections")):
-            # A collection's new name changes no item's version.
+        if since is not None and not self._incremental(api, library, since, collections):
             listed, library.full = api.item_versions(), True
             library.saw(listed)
         library.versions = _checked(listed.data, library.problems)
         self._fetch_items(api, library, held, progress)
         return library
+
+    def _incremental(self, api: ZoteroApi, library: _Library, since: int, collections: list[Any]) -> bool:
+        """Note what was deleted after `since`; False where changed items alone do not tell the whole story."""
+        try:
+            gone = library.saw(api.deleted(since))
+        except LogTooOld:
+            return False
+        library.deleted = frozenset(_keys(gone, "items"))
+        # A collection's new name, place or end changes no item's version.
+        return not (_changed(collections, since) or _keys(gone, "collections"))
 
     def _fetch_items(
         self, api: ZoteroApi, library: _Library, held: dict[str, Any], progress: Progress

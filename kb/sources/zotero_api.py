@@ -82,7 +82,11 @@ class ZoteroApi:
         return self._paged("collections", list, None, limit=self._settings.page_size)
 
     def deleted(self, since: int) -> Answer:
-        """Keys of what was deleted for good after `since`, by kind of object."""
+        """Keys of what was deleted for good after `since`, by kind of object.
+
+        Raises:
+            LogTooOld: the server does not know any more.
+        """
         return _typed(self._ask("deleted", None, since=since), dict, self._path("deleted"))
 
     def _path(self, method: str) -> str:
@@ -167,6 +171,8 @@ def _joined(found: list[Any], page: list[Any]) -> list[Any]:
 
 
 def _typed(answer: Answer, kind: type, path: str) -> Answer:
+    if answer.data == [] and kind is dict:  # PHP's empty object
+        return Answer({}, answer.version)
     if not isinstance(answer.data, kind):
         raise UpstreamError(f"zotero {path}: gave JSON of another shape than the API's")
     return answer

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-_YEAR = r"(?P<y>[12]\d{3})"
+_YEAR = r"(?P<y>[12][0-9]{3})"
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -23,21 +23,25 @@ _MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _NAME = rf"(?P<name>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b\.?"
-_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
-_ISO = re.compile(rf"{_YEAR}(?:[-/.](?P<m>\d{{1,2}})(?:[-/.](?P<d>\d{{1,2}})(?!\d))?(?![\d]))?(?=$|[T\s,;])")
-_COMPACT = re.compile(rf"{_YEAR}(?P<m>\d\d)(?P<d>\d\d)")
-_CJK = re.compile(rf"{_YEAR}\s*[年년](?:\s*(?P<m>\d{{1,2}})\s*[月월](?:\s*(?P<d>\d{{1,2}})\s*[日일])?)?")
-_MONTH_YEAR = re.compile(rf"(?P<m>\d{{1,2}})\s*[/.-]\s*{_YEAR}")
-_NUMBERS = re.compile(rf"(?P<a>\d{{1,2}})\s*[/.-]\s*(?P<b>\d{{1,2}})\s*[/.-]\s*{_YEAR}")
+_DAY = r"(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?"
+_ISO = re.compile(
+    rf"{_YEAR}(?:[-/.](?P<m>[0-9]{{1,2}})(?:[-/.](?P<d>[0-9]{{1,2}})(?![0-9]))?(?![0-9]))?(?=$|[T\s,;])"
+)
+_COMPACT = re.compile(rf"{_YEAR}(?P<m>[0-9][0-9])(?P<d>[0-9][0-9])")
+_CJK = re.compile(
+    rf"{_YEAR}\s*[年년](?:\s*(?P<m>[0-9]{{1,2}})\s*[月월](?:\s*(?P<d>[0-9]{{1,2}})\s*[日일])?)?"
+)
+_MONTH_YEAR = re.compile(rf"(?P<m>[0-9]{{1,2}})\s*[/.-]\s*{_YEAR}")
+_NUMBERS = re.compile(rf"(?P<a>[0-9]{{1,2}})\s*[/.-]\s*(?P<b>[0-9]{{1,2}})\s*[/.-]\s*{_YEAR}")
 _NAMED = (
     re.compile(rf"(?:{_DAY}\s+)?{_NAME}\s*,?\s*{_YEAR}", re.I),
     re.compile(rf"{_NAME}\s*{_DAY}\s*,?\s*{_YEAR}", re.I),
     re.compile(rf"{_YEAR}\s*,?\s*{_NAME}(?:\s+{_DAY})?", re.I),
 )
 _DOTTED = re.compile(
-    rf"(?P<d>\d{{1,2}})\.\s*(?P<m>\d{{1,2}})\.\s*{_YEAR}"
+    rf"(?P<d>[0-9]{{1,2}})\.\s*(?P<m>[0-9]{{1,2}})\.\s*{_YEAR}"
 )  # day first, wherever dots are used
-_ANY_YEAR = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
+_ANY_YEAR = re.compile(rf"(?<![0-9]){_YEAR}(?![0-9])")
 
 
 def parse_date(text: str, parsed: str | None = None) -> str | None:

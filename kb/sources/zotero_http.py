@@ -29,6 +29,10 @@ class NotModified(Exception):
         self.version = version
 
 
+class LogTooOld(UpstreamError):
+    """The server's log of deletions does not reach back to the version that was asked about."""
+
+
 class Trouble(Exception):
     """An attempt failed in a way that another may not. `wait_s` is the wait that the server asked for."""
 
@@ -115,6 +119,8 @@ class ZoteroTransport(httpx2.BaseTransport):
         if status == 404:
             fix = "check sources.zotero.group in kb.toml against the number in the group's URL"
             raise UpstreamError(f"{where}: there is no group {group} (404)", fix=fix)
+        if status == 409:
+            raise LogTooOld(f"{where}: does not reach back far enough (409)")
         if status in _RETRIED:
             waits = [self._asked_wait(answer, name) for name in ("Retry-After", "Backoff")]
             self.owed_s = 0.0

@@ -362,6 +362,35 @@ def test_cursor_that_makes_no_sense_is_no_cursor(server: ZoteroServer, cursor: d
     assert sync.run().complete
 
 
+def test_log_of_deletions_that_starts_too_late_leads_to_a_full_read(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    sync.run()
+    server.library.delete("PAPER001")
+
+    def forgotten(handler: Handler, response: Response) -> bool | None:
+        return status(409)(handler, response) if "/deleted" in handler.path else None
+
+    server.always = forgotten
+    result = sync.run()
+    assert result.complete
+    assert result.removed == ("PAPER001",)
+
+
+def test_empty_list_of_versions_may_be_written_as_an_empty_array(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    sync.run()
+    server.library.add(item("NOTE0001", kind="note", parentItem="PAPER001"))
+    server.faults = [body("[]")]
+    assert sync.run().status is Status.EMPTY
+
+
+def test_empty_first_page_of_a_longer_list_never_passes_for_nothing(server: ZoteroServer) -> None:
+    server.faults = [body("{}")]
+    assert len(Sync(server).run().entries) == 6
+    server.always = body("{}")
+    failed(Sync(server).run(), "0 of 6")
+
+
 def test_library_set_back_to_an_older_version_is_read_anew(server: ZoteroServer) -> None:
     sync = Sync(server)
     sync.run()
@@ -475,7 +504,9 @@ def test_item_page_of_another_shape_never_looks_like_no_items(server: ZoteroServ
     assert result.removed == ()
 
 
-@pytest.mark.parametrize("listing", ["[]", '{"../../x": 3}', '{"PAPER001": "3"}', '{"PAPER001": null}', "7"])
+@pytest.mark.parametrize(
+    "listing", ['"[]"', '{"../../x": 3}', '{"PAPER001": "3"}', '{"PAPER001": null}', "7"]
+)
 def test_item_list_of_another_shape_never_moves_the_cursor(server: ZoteroServer, listing: str) -> None:
     sync = Sync(server)
     sync.run()
