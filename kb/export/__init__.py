@@ -1,0 +1,1 @@
+"""Records in other people's formats: one format a file, `list[Paper] -> str`."""

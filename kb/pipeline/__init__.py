@@ -1,0 +1,1 @@
+"""What the commands do: the only place where reading, computing and writing come together."""

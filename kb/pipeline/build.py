@@ -1,0 +1,215 @@
+"""`kb build`: records, taxonomy, templates and site/ in; build/site out. Reads papers/, never writes it, asks no network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from kb.config import Config
+from kb.errors import DataError, KbError, LockError
+from kb.export.bibtex import render_bibtex
+from kb.pipeline.mkdocs_run import (
+    ALWAYS_BUILT,
+    SEARCH_INDEX,
+    html_path,
+    merge_search_index,
+    run_mkdocs,
+    versions,
+)
+from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
+from kb.pipeline.trees import Built, Trees, link_copy
+from kb.records.candidates import load_candidates
+from kb.records.decisions import load_decisions
+from kb.records.library import load_library
+from kb.records.taxonomy import load_taxonomy
+from kb.render.pages import Site, SiteInput, navigation, render_site
+from kb.render.views import Problem
+
+Mode = Literal["full", "incremental", "unchanged"]
+Progress = Callable[[str], None]
+# Above this share of changed pages, leaving the others alone saves nothing.
+_MOST = 0.5
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        mode: `full` made every page, `incremental` those that changed, `unchanged` none.
+        written: pages that were made.
+        unchanged: pages that were kept.
+        seconds: how long it took.
+        index: the page to open.
+        problems: what strict mode would have stopped at; empty in strict mode.
+    """
+
+    mode: Mode
+    written: int
+    unchanged: int
+    seconds: float
+    index: Path
+    problems: tuple[Problem, ...] = ()
+
+
+def build(
+    config: Config, *, clean: bool = False, strict: bool = True, progress: Progress = lambda _: None
+) -> BuildReport:
+    """Make the site and swap it in. Until then, and after any failure, build/site is what it was before.
+
+    Args:
+        clean: make every page, whatever an earlier build left.
+        strict: a reference that leads nowhere stops the build.
+        progress: is told what goes on, a line at a time.
+
+    Raises:
+        DataError: a record, template or page is wrong; carries all that was found.
+        LockError: another build is running.
+        KbError: build/ cannot be written.
+    """
+    start = time.monotonic()
+    with _locked(config.build_dir):
+        progress("Reading records")
+        stage, site = make_stage(config)
+        if strict and site.problems:
+            raise DataError.bundle([_as_error(problem) for problem in site.problems])
+        trees = Trees(config.build_dir)
+        plan = _plan(stage, None if clean else trees.published())
+        pages = sum(path.endswith(".md") for path in stage)
+        if plan.mode != "unchanged":
+            progress(f"Making {len(plan.pages):,} of {pages:,} pages")
+            _carry_out(plan, stage, config.build_dir / ".stage", trees)
+    return BuildReport(
+        mode=plan.mode,
+        written=len(plan.pages),
+        unchanged=pages - len(plan.pages),
+        seconds=time.monotonic() - start,
+        index=trees.link / "index.html",
+        problems=site.problems,
+    )
+
+
+def make_stage(config: Config) -> tuple[Stage, Site]:
+    """The MkDocs project of the whole site, and the rendered pages in it."""
+    files, handwritten = read_site(config.root)
+    taxonomy = load_taxonomy(config.taxonomy_path)
+    site = render_site(
+        SiteInput(
+            papers=load_library(config.papers_dir, config.state_dir / "cache" / "records.jsonl"),
+            taxonomy=taxonomy,
+            settings=config.settings.site,
+            templates=read_templates(config.root),
+            bibtex=render_bibtex,
+            handwritten=handwritten,
+            candidates=load_candidates(config.candidates_path),
+            merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
+        )
+    )
+    pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}
+    nav = navigation(taxonomy, handwritten)
+    return files | pages | {"mkdocs.yml": frame(config, nav)}, site
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """`pages` and `assets` are to be made, `gone` to be removed; all relative to docs/."""
+
+    mode: Mode
+    pages: tuple[str, ...]
+    assets: tuple[str, ...]
+    gone: tuple[str, ...]
+    before: Built | None
+    stamp: str
+    files: dict[str, str]
+
+
+def _plan(stage: Stage, before: Built | None) -> _Plan:
+    files = hashes(stage)
+    stamp = _stamp(files)
+    every = [path.removeprefix("docs/") for path in files if path.startswith("docs/")]
+    full = _Plan("full", tuple(_pages(every)), tuple(_assets(every)), (), None, stamp, files)
+    if before is None or before.stamp != stamp:
+        return full
+    changed = [path for path in every if before.files.get(f"docs/{path}") != files[f"docs/{path}"]]
+    gone = [path.removeprefix("docs/") for path in before.files.keys() - files.keys()]
+    if not changed and not gone:
+        return _Plan("unchanged", (), (), (), before, stamp, files)
+    if gone:  # a hand-written page may hold a link to what is gone, which only making it anew will tell
+        kept = set(changed)
+        changed += [path for path in _pages(every) if "/" not in path and path not in kept]
+    pages = tuple(_pages(changed))
+    if len(pages) > _MOST * len(full.pages):
+        return full
+    return _Plan("incremental", pages, tuple(_assets(changed)), tuple(gone), before, stamp, files)
+
+
+def _stamp(files: dict[str, str]) -> str:
+    """Changes with whatever shapes all pages: programs, settings, navigation, overrides of the theme."""
+    frame_files = sorted(f"{path} {each}" for path, each in files.items() if not path.startswith("docs/"))
+    return blake2b("\n".join([versions(), *frame_files]).encode(), digest_size=16).hexdigest()
+
+
+def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees) -> None:
+    write_stage(stage, folder)
+    tree = trees.new()
+    try:
+        if plan.before is None:
+            run_mkdocs(folder / "mkdocs.yml", tree)
+        else:
+            _make_some(plan, plan.before.tree, folder, tree)
+        trees.publish(Built(tree, plan.stamp, plan.files))
+    except BaseException:
+        trees.discard(tree)
+        raise
+
+
+def _make_some(plan: _Plan, before: Path, folder: Path, tree: Path) -> None:
+    """Make the pages that changed; every other file of the new site is the old one."""
+    link_copy(before, tree)
+    # Taken away first: MkDocs writes into existing files, and those belong to the published site as well.
+    for path in (*map(html_path, plan.pages + plan.assets + plan.gone), *ALWAYS_BUILT):
+        (tree / path).unlink(missing_ok=True)
+    run_mkdocs(folder / "mkdocs.yml", tree, only_missing=True)
+    merged = merge_search_index(
+        (tree / SEARCH_INDEX).read_bytes(),
+        (before / SEARCH_INDEX).read_bytes(),
+        _pages([path.removeprefix("docs/") for path in plan.files if path.startswith("docs/")]),
+        plan.pages,
+    )
+    (tree / SEARCH_INDEX).write_bytes(merged)
+    remove_empty(tree)
+
+
+def _pages(paths: list[str]) -> list[str]:
+    return [path for path in paths if path.endswith(".md")]
+
+
+def _assets(paths: list[str]) -> list[str]:
+    return [path for path in paths if not path.endswith(".md")]
+
+
+def _as_error(problem: Problem) -> DataError:
+    return DataError(
+        problem.message, file=problem.file, line=problem.line, field=problem.field, fix=problem.fix
+    )
+
+
+@contextmanager
+def _locked(build_dir: Path) -> Iterator[None]:
+    try:
+        build_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(build_dir / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise LockError(
+            "another build is running", file=build_dir, fix="wait until it is done, then run kb build again"
+        ) from None
+    except PermissionError as error:
+        raise KbError(f"cannot be written: {error.strerror}", file=error.filename or build_dir) from error

@@ -1,0 +1,146 @@
+"""The MkDocs project that a build works on: build/.stage, made from site/, the rendered pages and the settings.
+
+It is plain Markdown, YAML and assets, so that `mkdocs build -f build/.stage/mkdocs.yml` makes the same site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kb.config import Config
+from kb.errors import ConfigError, DataError, KbError
+from kb.records.files import read_utf8
+
+# Older than anything built from it: a page is out of date only where the built one was taken away.
+_OLD = 315_532_800  # 1980-01-01
+
+Stage = dict[str, bytes]
+"""Content by path relative to the stage."""
+
+
+def read_site(root: Path) -> tuple[Stage, dict[str, str]]:
+    """The files of site/ (without mkdocs.yml), and of them the hand-written pages by path relative to docs/.
+
+    Raises:
+        DataError: a file is a link, or a page is not UTF-8.
+    """
+    files: Stage = {}
+    pages: dict[str, str] = {}
+    for path in _files(root / "site"):
+        name = path.relative_to(root / "site").as_posix()
+        if name.startswith("docs/") and path.suffix == ".md":
+            pages[name.removeprefix("docs/")] = read_utf8(path).removeprefix("\ufeff").replace("\r\n", "\n")
+        elif name != "mkdocs.yml":
+            files[name] = _read(path)
+    return files, pages
+
+
+def read_templates(root: Path) -> dict[str, str]:
+    """The page templates by name.
+
+    Raises:
+        DataError: one is a link or not UTF-8, or there are none.
+    """
+    folder = root / "templates"
+    found = {
+        path.relative_to(folder).as_posix(): read_utf8(path)
+        for path in _files(folder)
+        if path.suffix == ".j2"
+    }
+    if not found:
+        raise DataError("there are no templates here", file=folder, fix="restore templates/ from git")
+    return found
+
+
+def frame(config: Config, nav: list[dict[str, Any]]) -> bytes:
+    """The mkdocs.yml of the stage: site/mkdocs.yml with what kb knows filled in.
+
+    Raises:
+        ConfigError: site/mkdocs.yml is no mapping.
+    """
+    path = config.root / "site" / "mkdocs.yml"
+    try:
+        data = yaml.safe_load(read_utf8(path))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", file=path) from None
+    if not isinstance(data, dict):
+        raise ConfigError("holds no settings", file=path, fix="restore it from git")
+    site = config.settings.site
+    # Material puts the name into its pages as it is.
+    filled = {"site_name": html.escape(site.title), "docs_dir": "docs", "nav": nav}
+    if site.url:
+        filled["site_url"] = f"{site.url}/"
+    text = yaml.safe_dump(data | filled, sort_keys=False, allow_unicode=True, width=1000)
+    return text.encode("utf-8")
+
+
+def hashes(stage: Stage) -> dict[str, str]:
+    """What tells one content from another, by path."""
+    return {path: hashlib.blake2b(data, digest_size=16).hexdigest() for path, data in stage.items()}
+
+
+def write_stage(stage: Mapping[str, bytes], folder: Path) -> int:
+    """Make `folder` hold exactly `stage`. Files that are right already are not touched.
+
+    Returns:
+        how many files were written or removed.
+
+    Raises:
+        KbError: the disk is full or the folder cannot be written.
+    """
+    count = 0
+    try:
+        for path in _files(folder, links=True):
+            if path.is_symlink() or path.relative_to(folder).as_posix() not in stage:
+                path.unlink()
+                count += 1
+        for name, data in stage.items():
+            path = folder / name
+            with suppress(OSError):
+                if path.read_bytes() == data:
+                    continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            os.utime(path, (_OLD, _OLD))
+            count += 1
+        remove_empty(folder)
+    except OSError as error:
+        raise KbError(
+            f"cannot be written: {error.strerror or error}", file=error.filename or folder
+        ) from error
+    return count
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the empty folders under `folder`."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        if Path(path) != folder:
+            with suppress(OSError):
+                Path(path).rmdir()
+
+
+def _files(folder: Path, *, links: bool = False) -> list[Path]:
+    found: list[Path] = []
+    for base, folders, names in os.walk(folder):
+        linked = [name for name in folders if (Path(base) / name).is_symlink()]
+        for name in [*names, *linked]:
+            if not name.startswith(".") or links:
+                found.append(Path(base) / name)
+    return sorted(found)
+
+
+def _read(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise DataError("is not a regular file", file=path, fix="put the file itself there, not a link")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None

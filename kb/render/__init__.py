@@ -1,0 +1,1 @@
+"""Records as Markdown pages. Nothing here reads or writes a file: the result is text by path."""

@@ -1,0 +1,338 @@
+"""Every page of the site as Markdown, computed from records alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from kb.config import SiteSettings
+from kb.errors import DataError
+from kb.records.candidates import Candidate
+from kb.records.models import Paper
+from kb.records.taxonomy import Taxonomy
+from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
+from kb.render.env import make_environment, relative, render_template
+from kb.render.escape import escape_text
+from kb.render.prose import Target, resolve_markdown
+from kb.render.views import (
+    PaperView,
+    Problem,
+    Row,
+    Writer,
+    edit_link,
+    page_of_branch,
+    page_of_paper,
+    reviewed,
+    row_of,
+    target_of,
+)
+
+# A list longer than this is split by year. A browser shows a few hundred rows at once without effort.
+LIST_LIMIT = 200
+# On the page of what needs work each list is cut here: it is a start, not an archive.
+WORK_LIMIT = 100
+NEWEST = 8
+
+
+@dataclass(frozen=True)
+class SiteInput:
+    """All that the pages are made from.
+
+    Attributes:
+        papers: records by key.
+        templates: page templates by name, from templates/.
+        handwritten: Markdown pages by path relative to docs/, from site/docs/.
+        merged: (gone, into): keys whose pages send the reader on.
+        seen_in: names of the sources that know a paper, by its key.
+        bibtex: renders records as BibTeX.
+    """
+
+    papers: Mapping[str, Paper]
+    taxonomy: Taxonomy
+    settings: SiteSettings
+    templates: Mapping[str, str]
+    bibtex: Callable[[Sequence[Paper]], str]
+    handwritten: Mapping[str, str] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()
+    seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Pages by path relative to docs/, and what must be mended before they may be published."""
+
+    pages: dict[str, str]
+    problems: tuple[Problem, ...]
+
+
+def render_site(given: SiteInput) -> Site:
+    """Make every page.
+
+    Raises:
+        DataError: a template is broken, or a hand-written page has the path of a generated one.
+    """
+    return _Renderer(given).render()
+
+
+class _Renderer:
+    def __init__(self, given: SiteInput) -> None:
+        self.given = given
+        self.env = make_environment(given.templates)
+        self.env.globals["site_title"] = given.settings.title
+        self.env.globals["repository"] = given.settings.repository
+        self.pages: dict[str, str] = {}
+        self.merged = {gone: into for gone, into in given.merged if gone not in given.papers}
+        self.writer = Writer(given.taxonomy, self.resolve, given.settings.repository)
+        newest = sorted(given.papers.values(), key=lambda paper: paper.dates.published or "", reverse=True)
+        self.rows = {paper.key: row_of(paper, given.taxonomy) for paper in newest}
+        known = {key: paper for key, paper in given.papers.items() if self._labels_known(paper)}
+        rows = {key: row for key, row in self.rows.items() if key in known}
+        self.facets = view_facets(given.taxonomy, known, rows)
+        self.views = {
+            key: self.writer.paper(
+                given.papers[key],
+                bibtex=given.bibtex([given.papers[key]]),
+                sources=given.seen_in.get(key, ()),
+            )
+            for key in self.rows
+        }
+
+    def render(self) -> Site:
+        self._home()
+        self._papers()
+        self._survey()
+        self._branches()
+        self._needs_work()
+        self._redirects()
+        self._handwritten()
+        return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems))
+
+    def resolve(self, reference: str) -> Target | None:
+        """The page that ``[[reference]]`` speaks of."""
+        if reference.startswith("branch:"):
+            placed = self.given.taxonomy.branches.get(reference.removeprefix("branch:").strip())
+            return Target(page_of_branch(placed.id), placed.title) if placed else None
+        paper = self.given.papers.get(self.final_key(reference))
+        return target_of(paper) if paper else None
+
+    def final_key(self, key: str) -> str:
+        """The key that stands for `key` after all merges; itself if it was never merged, or in a circle."""
+        seen: set[str] = set()
+        while key in self.merged and key not in seen:
+            seen.add(key)
+            key = self.merged[key]
+        return key
+
+    def _labels_known(self, paper: Paper) -> bool:
+        return all(label.branch in self.given.taxonomy.branches for label in paper.labels)
+
+    def _add(self, path: str, template: str, **values: Any) -> None:
+        self._put(path, render_template(self.env, template, path, **values))
+
+    def _put(self, path: str, text: str) -> None:
+        if path in self.pages:
+            raise DataError(
+                "kb makes a page of this name itself", file=f"site/docs/{path}", fix="give yours another name"
+            )
+        self.pages[path] = text
+
+    def _home(self) -> None:
+        rows = list(self.rows.values())
+        candidates = Counter(candidate.state.value for candidate in self.given.candidates)
+        self._add(
+            "index.md",
+            "home.md.j2",
+            total=len(rows),
+            reviewed=sum(reviewed(paper) for paper in self.given.papers.values()),
+            code=sum(bool(paper.links.code) for paper in self.given.papers.values()),
+            waiting=sum(candidates.values()),
+            facet=self.facets[0],
+            newest=rows[:NEWEST],
+            reviews=self._latest_reviews(),
+            citation=self._citation(),
+            citation_line=self._citation_line(),
+        )
+
+    def _latest_reviews(self) -> list[PaperView]:
+        done = [self.views[key] for key in sorted(self.views) if reviewed(self.given.papers[key])]
+        return sorted(done, key=lambda view: view.review.date or "", reverse=True)[:NEWEST]
+
+    def _citation_line(self) -> str:
+        settings = self.given.settings
+        authors = ", ".join(settings.citation_authors)
+        year = str(settings.citation_year) if settings.citation_year else ""
+        return ". ".join(part for part in (authors, settings.title, year, settings.url or "") if part)
+
+    def _citation(self) -> str | None:
+        """BibTeX of the survey itself; None while kb.toml names no authors."""
+        settings = self.given.settings
+        if not settings.citation_authors:
+            return None
+        year = str(settings.citation_year) if settings.citation_year else None
+        survey = Paper.from_data(
+            "survey",
+            {
+                "title": " ".join(settings.title.split()) or "kb",
+                "authors": list(settings.citation_authors),
+                "dates": {"published": year} if year else {},
+                "identifiers": {"url": settings.url} if settings.url else {},
+            },
+        )
+        return self.given.bibtex([survey])
+
+    def _papers(self) -> None:
+        for key, view in self.views.items():
+            self._add(page_of_paper(key), "paper.md.j2", paper=view)
+
+    def _survey(self) -> None:
+        table = [self.views[key] for key in self.rows if self.views[key].cells is not None]
+        table.sort(key=lambda view: _REVIEW_ORDER[view.review.state])
+        years = by_year(tuple(Entry(row, True) for row in self.rows.values()), "survey")
+        self._add("survey.md", "survey.md.j2", table=table, years=years, total=len(self.rows))
+        for year in years:
+            self._add(
+                year.page,
+                "year.md.j2",
+                title=f"Papers of {year.title}" if year.title != "No date" else "Papers without a date",
+                back="survey.md",
+                back_title="Summary table",
+                year=year,
+                branch=None,
+            )
+
+    def _branches(self) -> None:
+        self._add("taxonomy.md", "taxonomy.md.j2", facets=self.facets)
+        for facet in self.facets:
+            for branch in walk(facet.branches):
+                self._branch(facet, branch)
+
+    def _branch(self, facet: FacetView, branch: BranchView) -> None:
+        years = by_year(branch.entries, f"branches/{branch.id}")
+        split = branch.total > LIST_LIMIT
+        self._add(branch.page, "branch.md.j2", facet=facet, branch=branch, years=years, split=split)
+        for year in years if split else ():
+            self._add(
+                year.page,
+                "year.md.j2",
+                title=f"{branch.title}, {year.title}",
+                back=branch.page,
+                back_title=branch.title,
+                year=year,
+                branch=branch,
+            )
+
+    def _needs_work(self) -> None:
+        papers = self.given.papers
+        rows = list(self.rows.values())
+        waiting: dict[str, list[Candidate]] = {}
+        for candidate in self.given.candidates:
+            waiting.setdefault(candidate.state.value, []).append(candidate)
+        unlabelled = [row for row in rows if not any(_live(papers[row.key]))]
+        unreviewed = [row for row in rows if not row.stub and not reviewed(papers[row.key])]
+        self._add(
+            "needs-work.md",
+            "needs-work.md.j2",
+            limit=WORK_LIMIT,
+            suspicious=waiting.get("suspicious", []),
+            alike=self._alike(waiting.get("suspicious", [])),
+            unresolved=waiting.get("unresolved", []),
+            candidates=waiting.get("candidate", []),
+            stubs=[row for row in rows if row.stub],
+            unlabelled=unlabelled,
+            unreviewed=unreviewed,
+            edits={
+                row.key: edit_link(self.given.settings.repository, f"papers/{row.key}.yaml") for row in rows
+            },
+        )
+
+    def _alike(self, candidates: list[Candidate]) -> dict[str, list[Row]]:
+        """The records that each candidate may be the same as."""
+        return {
+            each.id: [self.rows[key] for like in each.like if (key := self.final_key(like)) in self.rows]
+            for each in candidates
+        }
+
+    def _redirects(self) -> None:
+        for gone in sorted(self.merged):
+            into = self.final_key(gone)
+            if into not in self.given.papers:
+                self.writer.problems.append(
+                    Problem(
+                        f"{gone} was merged into {into}, and there is no such record",
+                        "papers/_decisions.yaml",
+                        "merged",
+                        fix=f"kb unmerge {gone}, or restore papers/{into}.yaml",
+                    )
+                )
+                continue
+            title = escape(self.given.papers[into].title)
+            self._put(f"papers/{gone}.html", _REDIRECT.format(target=f"{into}.html", title=title))
+
+    def _handwritten(self) -> None:
+        for path, text in sorted(self.given.handwritten.items()):
+            self._put(path, self._resolved(path, text))
+
+    def _resolved(self, path: str, text: str) -> str:
+        def link(reference: str, words: str | None) -> str | None:
+            target = self.resolve(reference)
+            if target is None:
+                return None
+            return f"[{escape_text(words or target.label)}]({relative(target.page, path)})"
+
+        def complain(reference: str, line: int) -> None:
+            message = f"[[{reference}]] is neither a paper's key nor a branch"
+            self.writer.problems.append(
+                Problem(message, f"site/docs/{path}", line=line, fix="correct the reference")
+            )
+
+        return resolve_markdown(text, link, complain)
+
+
+_REVIEW_ORDER = {"done": 0, "draft": 1, "stub": 2}
+
+# A page of its own and not of the theme: it must work before any script or style is there.
+_REDIRECT = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex">
+<meta http-equiv="refresh" content="0; url={target}">
+<title>{title}</title>
+</head>
+<body>
+<h1>This record was merged</h1>
+<p>It is the same work as <a href="{target}">{title}</a>.</p>
+</body>
+</html>
+"""
+
+
+def _live(paper: Paper) -> list[str]:
+    return [label.branch for label in paper.labels if label.state.value != "rejected"]
+
+
+def navigation(taxonomy: Taxonomy, handwritten: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The `nav` of mkdocs.yml: fixed pages and the top branches; records stay out, or the build turns quadratic."""
+    first = taxonomy.facets[0]
+    branches = [{escape(top.title): page_of_branch(top.id)} for top in first.branches]
+    entries: list[dict[str, Any]] = [
+        {"Home": "index.md"},
+        {"Summary table": "survey.md"},
+        {f"By {escape(first.title.lower())}": [*branches, {"All branches": "taxonomy.md"}]},
+        {"Themes": "themes.md"},
+        {"Research directions": "directions.md"},
+        {"What needs work": "needs-work.md"},
+        {"About": "about.md"},
+    ]
+    made = {"index.md", "survey.md", "needs-work.md"}
+    return [
+        entry
+        for entry in entries
+        if not isinstance(path := next(iter(entry.values())), str) or path in made or path in handwritten
+    ]
