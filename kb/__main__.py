@@ -1,6 +1,6 @@
 """Lets `python -m kb` stand in for the `kb` command."""
 
-from kb.cli import main
+from kb.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from platformdirs import user_cache_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from kb.errors import ConfigError
@@ -130,6 +131,8 @@ class Config(BaseModel):
     root: Path
     settings: Settings = Settings()
     zotero_api_key: SecretStr | None = None
+    shared_dir: Path = user_cache_path("kb")
+    """What all knowledge bases of one user share: the time of the last request to arXiv."""
 
     @property
     def papers_dir(self) -> Path:
@@ -163,7 +166,7 @@ class Config(BaseModel):
 
 
 def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``ZOTERO_API_KEY``.
+    """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``ZOTERO_API_KEY``, ``KB_CACHE_DIR``.
 
     Raises:
         ConfigError: there is no kb.toml, it is not TOML, or a setting is unknown or out of range.
@@ -191,7 +194,10 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
         place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(first["msg"], file=path, field=place) from None
     key = environ.get("ZOTERO_API_KEY") or None
-    return Config(root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None)
+    shared = Path(environ["KB_CACHE_DIR"]) if environ.get("KB_CACHE_DIR") else user_cache_path("kb")
+    return Config(
+        root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None, shared_dir=shared
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -33,8 +33,8 @@ SCALARS = (
     "dates.updated",
     "venue",
     "publication_state",
-    "withdrawn_reason",
     *(f"review.{part}" for part in REVIEW_PARTS),
+    "abstract",
 )
 SETS = ("links.code", "links.data", "labels", "notes")
 
@@ -50,8 +50,8 @@ def witness(source: str) -> str:
     return source.split(":", 1)[-1]
 
 
-def fold(rows: Iterable[Row]) -> Fields:
-    """The upstream value of every field.
+def fold(rows: Iterable[Row], *, abstracts: bool = False) -> Fields:
+    """The upstream value of every field; of abstracts only if records may hold them.
 
     A removed entry still says what it said about the paper; it no longer says where the paper belongs.
     """
@@ -72,6 +72,7 @@ def fold(rows: Iterable[Row]) -> Fields:
     fields |= _publication(entries)
     for part in REVIEW_PARTS:
         fields[f"review.{part}"] = _first(entries, lambda e, part=part: getattr(e.review, part, None))  # type: ignore[misc]
+    fields["abstract"] = _first(entries, lambda e: e.abstract) if abstracts else None
     fields["links.code"] = _union(url for e in entries for url in e.code if is_safe_url(url))
     fields["links.data"] = _union(url for e in entries for url in e.data if is_safe_url(url))
     live = [row for row in ordered if not row.entry.removed]
@@ -95,15 +96,17 @@ def _authors(entry: SourceEntry) -> tuple[tuple[str, str | None], ...]:
 
 
 def _published(entries: Sequence[SourceEntry]) -> str | None:
-    """The best source's date; a more precise one of the same year wins over "2025"; else what the arXiv id tells."""
+    """When the work first appeared: what the best source says, as precisely as any that agrees with it.
+
+    An arXiv id tells year and month of the first version; a later year in another source is the venue's.
+    """
     dates = [entry.published for entry in entries if entry.published]
-    if dates:
-        best = dates[0]
-        return max((date for date in dates if date.startswith(best)), key=len)
-    for entry in entries:
-        if arxiv := parse_arxiv_id(entry.identifiers.get("arxiv_id")):
-            return f"{arxiv.year:04d}-{arxiv.month:02d}"
-    return None
+    ids = (parse_arxiv_id(entry.identifiers.get("arxiv_id")) for entry in entries)
+    arxiv = next((one for one in ids if one), None)
+    best = f"{arxiv.year:04d}-{arxiv.month:02d}" if arxiv else next(iter(dates), None)
+    if best is None:
+        return None
+    return max((best, *(date for date in dates if date.startswith(best))), key=len)
 
 
 def _version(entries: Sequence[SourceEntry]) -> int | None:
@@ -122,8 +125,7 @@ def _publication(entries: Sequence[SourceEntry]) -> Fields:
         if venue or "published" in states
         else "preprint"
     )
-    reason = _first(entries, lambda e: one_line(e.withdrawn_reason) if e.withdrawn_reason else None)
-    return {"venue": venue, "publication_state": state, "withdrawn_reason": reason}
+    return {"venue": venue, "publication_state": state}
 
 
 def _is_preprint(venue: str) -> bool:
@@ -148,8 +150,13 @@ def fields_of(paper: Paper) -> Fields:
     return fields
 
 
+def is_prose(name: str) -> bool:
+    """Whether a field holds sentences, of which rows keep only digests."""
+    return name.startswith("review.") or name == "abstract"
+
+
 def same(name: str, a: Any, b: Any) -> bool:
     """Whether two values of the field `name` are equal; prose is equal to its digest."""
-    if name.startswith("review."):
+    if is_prose(name):
         return digest(a) == digest(b)
     return bool(a == b)

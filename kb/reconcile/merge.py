@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kb.errors import DataError
-from kb.reconcile.fold import SCALARS, SETS, Fields, fields_of, same
+from kb.reconcile.fold import SCALARS, SETS, Fields, fields_of, is_prose, same
 from kb.reconcile.rows import digest, is_digest
 from kb.records.files import read_utf8
 from kb.records.models import Paper
@@ -69,7 +69,7 @@ def merge(paper: Paper, base: Fields, theirs: Fields) -> tuple[Paper, tuple[Conf
 
 
 def _prose(name: str, value: Any) -> Any:
-    return digest(value) if name.startswith("review.") else value
+    return digest(value) if is_prose(name) else value
 
 
 def _merge_set(

@@ -38,6 +38,7 @@ class Base:
     rows: Rows
     conflicts: tuple[Conflict, ...] = ()
     texts: Callable[[str], str] = lambda key: ""  # the text of a record's file
+    abstracts: bool = False  # records may hold abstracts
 
 
 @dataclass
@@ -117,10 +118,10 @@ def _settle_keys(base: Base, rows: Rows) -> Rows:
         key = row.paper
         while key in into:
             key = into[key]
-        if key is not None and any(pair.joins(ref, key) for pair in base.decisions.different):
-            key = None
-        elif key is not None and row != base.rows.get(ref) and _became_another_work(row, by_paper[key]):
-            key = None
+        if key is not None:
+            apart = any(pair.joins(ref, key) for pair in base.decisions.different)
+            if apart or (row != base.rows.get(ref) and _became_another_work(row, by_paper[key])):
+                key = None
         settled[ref] = row if key == row.paper else row.model_copy(update={"paper": key})
     return settled
 
@@ -331,7 +332,7 @@ def _create(base: Base, plan: Plan, work: _Sorting) -> None:
     for cluster in work.clusters.values():
         if all(work._metadata_only(row) for row in cluster.rows):
             continue
-        facts = fold(cluster.rows)
+        facts = fold(cluster.rows, abstracts=base.abstracts)
         lacking = _lacking(facts)
         if lacking:
             work._wait(cluster.rows, CandidateState.UNRESOLVED, lacking)
@@ -396,7 +397,11 @@ def _merge_changed(base: Base, plan: Plan, work: _Sorting) -> None:
     found: list[Conflict] = []
     for key in sorted(touched & base.papers.keys()):
         try:
-            paper, conflicts = merge(base.papers[key], fold(before[key]), fold(after[key]))
+            paper, conflicts = merge(
+                base.papers[key],
+                fold(before[key], abstracts=base.abstracts),
+                fold(after[key], abstracts=base.abstracts),
+            )
         except ValidationError as error:
             plan.problems.append(_unfit(key, error))
             # Not merged, so not seen: the next sync tries again.

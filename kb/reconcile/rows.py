@@ -28,7 +28,7 @@ class Row(BaseModel):
     """One entry as last seen.
 
     Attributes:
-        entry: without abstract; prose as digests when it came from disk.
+        entry: prose (abstract, review, notes) as digests when it came from disk.
         paper: the key of the record it belongs to.
         labels: branches that its headings meant when it was last merged.
         creates: its source may make records.
@@ -67,17 +67,24 @@ def digest(text: str | None) -> str | None:
     return _DIGEST + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def is_digest(text: str | None) -> bool:
-    return text is not None and text.startswith(_DIGEST)
+def is_digest(value: object) -> bool:
+    """Whether `value` only stands for a text that is not here."""
+    return isinstance(value, str) and value.startswith(_DIGEST)
 
 
-def _forget_prose(entry: SourceEntry) -> SourceEntry:
+def _forget_prose(row: Row) -> Row:
+    """The row as it is stored. Prose that no record has received yet leaves no trace, so that it can still arrive."""
+    entry = row.entry
+    if row.paper is None:
+        bare = {"abstract": None, "where": None, "review": None, "notes": ()}
+        return row.model_copy(update={"entry": entry.model_copy(update=bare)})
     review = entry.review
     if review is not None:
         prose = {name: digest(value) for name, value in review if isinstance(value, str)}
         review = EntryReview(stub=review.stub, **prose)
     notes = tuple(EntryNote(text=digest(n.text) or "", lang=n.lang, kind=n.kind) for n in entry.notes)
-    return entry.model_copy(update={"abstract": None, "where": None, "review": review, "notes": notes})
+    kept = {"abstract": digest(entry.abstract), "where": None, "review": review, "notes": notes}
+    return row.model_copy(update={"entry": entry.model_copy(update=kept)})
 
 
 def source_file(folder: Path, source: str) -> Path:
@@ -113,9 +120,7 @@ def load_rows(folder: Path) -> Rows:
 
 def render_rows(rows: Iterable[Row]) -> str:
     """The text of one source's file."""
-    stored = sorted(
-        (row.model_copy(update={"entry": _forget_prose(row.entry)}) for row in rows), key=lambda r: r.ref
-    )
+    stored = sorted((_forget_prose(row) for row in rows), key=lambda r: r.ref)
     return "".join(
         json.dumps(row.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, sort_keys=True)
         + "\n"

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from kb.config import Config, ListSettings
 from kb.sources.entry import FileSource, Source
 
+if TYPE_CHECKING:
+    from kb.sources.arxiv import ArxivSource
 
-def _awesome_list(name: str = "import") -> FileSource:
+
+def _awesome_list(settings: ListSettings) -> FileSource:
     from kb.sources.awesome_list import AwesomeList
 
-    return AwesomeList(ListSettings(name=name))
+    return AwesomeList(settings)
 
 
-def _daily_papers() -> FileSource:
+def _daily_papers(settings: ListSettings) -> FileSource:
     from kb.sources.daily_papers import DailyPapers
 
     return DailyPapers()
 
 
-def _survey_readme() -> FileSource:
+def _survey_readme(settings: ListSettings) -> FileSource:
     from kb.sources.survey_readme import SurveyReadme
 
     return SurveyReadme()
 
 
-def _bibtex() -> FileSource:
+def _bibtex(settings: ListSettings) -> FileSource:
     from kb.sources.bibtex import BibtexFile
 
     return BibtexFile()
@@ -40,26 +44,30 @@ def _zotero(config: Config) -> Iterable[Source]:
 
 
 def _arxiv(config: Config) -> Iterable[Source]:
+    return [arxiv_source(config)] if config.settings.sources.arxiv.enabled else []
+
+
+def arxiv_source(config: Config) -> ArxivSource:
+    """arXiv, whose terms count all processes of a person as one: the spacing is kept in the user's own cache."""
     from kb.sources.arxiv import ArxivSource
 
-    settings = config.settings.sources.arxiv
-    return [ArxivSource(settings, config.state_dir)] if settings.enabled else []
+    return ArxivSource(config.settings.sources.arxiv, config.shared_dir)
 
 
 def _lists(config: Config) -> Iterable[Source]:
     from kb.sources.list_fetch import ListSource
 
     settings = config.settings.sources
-    return [ListSource(one, settings.list_http, config.root) for one in settings.lists]
+    return [ListSource(one, settings.list_http, config.root) for one in settings.lists if one.url or one.path]
 
 
-FILE_SOURCES: dict[str, Callable[[], FileSource]] = {
+FILE_SOURCES: dict[str, Callable[[ListSettings], FileSource]] = {
     "awesome_list": _awesome_list,
     "daily_papers": _daily_papers,
     "survey_readme": _survey_readme,
     "bibtex": _bibtex,
 }
-"""Formats that `kb import` reads."""
+"""Formats that `kb import` reads. The settings name the list; only lists look at them."""
 
 NETWORK_SOURCES: dict[str, Callable[[Config], Iterable[Source]]] = {
     "zotero": _zotero,

@@ -28,7 +28,7 @@ _ALIKE = 82  # of 100, by words: below, two titles under one identifier are two 
 
 
 @dataclass
-class _Found:
+class Found:
     draft: Draft
     paths: list[tuple[str, ...]]
     lines: list[int]
@@ -47,7 +47,7 @@ class AwesomeList:
         Status is PARTIAL, and `complete` False, where an item that links to a paper could not be read: then nothing
         may be taken for gone. Other problems only want a person's eye.
         """
-        reader = _Reader(self.settings, parse_blocks(text))
+        reader = ListReader(self.settings, parse_blocks(text))
         reader.read()
         found, conflicts = merge(reader.found)
         problems = [
@@ -65,7 +65,7 @@ class AwesomeList:
             summary=f"{len(entries)} papers" + (f", {len(problems)} problems" if problems else ""),
         )
 
-    def _entries(self, found: list[_Found], where: str) -> Iterable[SourceEntry]:
+    def _entries(self, found: list[Found], where: str) -> Iterable[SourceEntry]:
         taken: set[str] = set()
         for item in found:
             draft = item.draft
@@ -93,12 +93,12 @@ class AwesomeList:
 
 
 @dataclass
-class _Reader:
-    """One pass over the blocks of a list."""
+class ListReader:
+    """One pass over the blocks of a list; `found` then has every place where it names a paper, in order."""
 
     settings: ListSettings
     blocks: list[Block]
-    found: list[_Found] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     lost: bool = False
 
@@ -151,7 +151,7 @@ class _Reader:
             self.problems.append((line, reading.trouble))
             self.lost = self.lost or reading.lost
         path = self.outline.path
-        self.found.extend(_Found(draft, [path] if path else [], [line]) for draft in reading.drafts)
+        self.found.extend(Found(draft, [path] if path else [], [line]) for draft in reading.drafts)
         return reading.drafts
 
 
@@ -195,12 +195,12 @@ def _links_to_paper(lines: Iterable[Line]) -> bool:
 # One paper in several places
 
 
-def merge(found: list[_Found]) -> tuple[list[_Found], list[tuple[int, str]]]:
+def merge(found: list[Found]) -> tuple[list[Found], list[tuple[int, str]]]:
     """One of each paper, its headings together; and (line, message) where identifiers and titles disagree."""
-    kept: list[_Found] = []
+    kept: list[Found] = []
     problems: list[tuple[int, str]] = []
-    by_id: dict[tuple[str, str], _Found] = {}
-    by_title: dict[str, _Found] = {}
+    by_id: dict[tuple[str, str], Found] = {}
+    by_title: dict[str, Found] = {}
     for item in found:
         same = [by_id[pair] for pair in item.draft.identifiers.items() if pair in by_id]
         unlike = [other for other in same if not alike(other.draft.title, item.draft.title)]
@@ -236,13 +236,13 @@ def _contradict(one: Draft, other: Draft) -> bool:
     )
 
 
-def _conflict(first: _Found, second: _Found) -> str:
+def _conflict(first: Found, second: Found) -> str:
     shared = dict(first.draft.identifiers.items() & second.draft.identifiers.items())
     name = ", ".join(f"{kind} {value}" for kind, value in sorted(shared.items()))
     return f"{name} is given here to {second.draft.title[:70]!r} and in line {first.lines[0]} to {first.draft.title[:70]!r}"
 
 
-def _absorb(target: _Found, item: _Found) -> None:
+def _absorb(target: Found, item: Found) -> None:
     into, draft = target.draft, item.draft
     for kind, value in draft.identifiers.items():
         into.identifiers.setdefault(kind, value)

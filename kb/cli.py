@@ -1,0 +1,453 @@
+"""The `kb` command: parse, call the pipeline, print, exit with the code that errors.py gives."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kb import __version__
+from kb.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DataError, KbError, UsageError
+
+if TYPE_CHECKING:
+    from kb.config import Config
+    from kb.pipeline.sync import SyncReport
+
+# The pipeline and what it stands on are imported by the commands that need them: `kb --help` stays instant.
+
+
+class _State:
+    """What the options before the command said."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def config(self) -> Config:
+        from kb.config import load_config
+
+        return load_config(self.root)
+
+
+pass_state = click.make_pass_decorator(_State)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+who = click.option("--by", envvar="KB_PERSON", help="Your name, stored with the decision [env: KB_PERSON].")
+
+
+def _epilog(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The knowledge base [default: here].",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="kb")
+@click.pass_context
+def cli(context: click.Context, root: Path, debug: bool) -> None:
+    """A living survey of efficient reasoning in language models that checks itself.
+
+    Papers come from Zotero, arXiv and curated lists (kb sync), become one YAML record each under papers/, and are
+    rendered into a site (kb build). People edit the records; a sync never overwrites what a person wrote.
+    """
+    context.obj = _State(root)
+
+
+# Getting papers
+
+
+@cli.command(
+    epilog=_epilog(
+        "kb sync",
+        "kb sync zotero lists",
+        "kb sync arxiv --dry-run",
+        "KB_ARXIV_BASE_URL=http://127.0.0.1:8000 kb sync arxiv",
+    )
+)
+@click.argument("sources", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@click.option(
+    "--allow-removals", is_flag=True, help="Go on although a source lost an unusual share of its papers."
+)
+@json_option
+@pass_state
+def sync(state: _State, sources: tuple[str, ...], dry_run: bool, allow_removals: bool, as_json: bool) -> int:
+    """Bring papers/ up to date with SOURCES: zotero, arxiv, lists, or one list by name; all of them by default.
+
+    Exit codes: 0 all well, 4 a source failed, 5 not authorised, 6 another kb is writing, 7 something was incomplete.
+    """
+    from kb.cli_output import SyncProgress, print_sync, sync_json
+    from kb.pipeline.sync import sync as run
+
+    with SyncProgress(quiet=as_json) as progress:
+        report = run(
+            state.config(),
+            sources,
+            dry_run=dry_run,
+            allow_removals=allow_removals,
+            progress=progress,
+            done=progress.finished,
+        )
+    return _end_sync(report, as_json, print_sync, sync_json)
+
+
+def _end_sync(
+    report: SyncReport,
+    as_json: bool,
+    show: Callable[[SyncReport], None],
+    plain: Callable[[SyncReport], dict[str, Any]],
+) -> int:
+    if as_json:
+        click.echo(json.dumps(plain(report), indent=1, ensure_ascii=False))
+    else:
+        show(report)
+    return report.exit_code
+
+
+@cli.command(
+    "import",
+    epilog=_epilog(
+        "kb import bibtex refs.bib",
+        "kb import awesome_list README.md --name owner/repository --create",
+        "kb import daily_papers daily-papers.txt",
+    ),
+)
+@click.argument("source")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--name", help="For a list: the name that its labels carry [default: the file's name].")
+@click.option(
+    "--create/--candidates", "creates", default=None, help="Make records, or only propose candidates."
+)
+@click.option(
+    "--keep-notes/--no-notes", "keep_notes", default=None, help="For a list of your own: store its remarks."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@json_option
+@pass_state
+def import_(
+    state: _State,
+    source: str,
+    file: Path,
+    name: str | None,
+    creates: bool | None,
+    keep_notes: bool | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Read papers from FILE as SOURCE: awesome_list, daily_papers, survey_readme or bibtex."""
+    from kb.cli_output import print_result, print_sync, sync_json
+    from kb.pipeline.sync import import_file
+
+    report = import_file(
+        state.config(), source, file, name=name, creates=creates, keep_notes=keep_notes, dry_run=dry_run
+    )
+    if not as_json:
+        for result in report.results:
+            print_result(result)
+    return _end_sync(report, as_json, print_sync, sync_json)
+
+
+@cli.command(epilog=_epilog("kb new 2504.04823", "kb new https://arxiv.org/abs/2504.10903"))
+@click.argument("arxiv_id_or_url")
+@pass_state
+def new(state: _State, arxiv_id_or_url: str) -> int:
+    """Make a record for one arXiv paper, with arXiv's metadata."""
+    from kb.cli_output import SyncProgress
+    from kb.pipeline import edit
+
+    with SyncProgress() as progress:
+        done = edit.new(state.config(), arxiv_id_or_url, progress)
+    click.echo(done.message)
+    return EXIT_OK
+
+
+# Deciding
+
+
+@cli.command(epilog=_epilog("kb candidates", "kb candidates --state suspicious", "kb candidates --json"))
+@click.option(
+    "--state", "wanted", type=click.Choice(["candidate", "unresolved", "suspicious"]), help="Only these."
+)
+@json_option
+@pass_state
+def candidates(state: _State, wanted: str | None, as_json: bool) -> int:
+    """List what sources named and no record holds: candidates, unresolved titles, suspicious pairs."""
+    from kb.cli_output import print_candidates
+    from kb.records.candidates import load_candidates
+
+    found = [c for c in load_candidates(state.config().candidates_path) if wanted in (None, c.state.value)]
+    if as_json:
+        click.echo(json.dumps([c.model_dump(mode="json") for c in found], indent=1, ensure_ascii=False))
+    else:
+        print_candidates(found)
+    return EXIT_OK
+
+
+@cli.command(
+    epilog=_epilog("kb accept c-1a2b3c4d", "kb accept 2504.04823", "kb accept --all --source daily_papers")
+)
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every candidate that is known well enough.")
+@click.option("--source", help="With --all: only what this source named.")
+@pass_state
+def accept(state: _State, ids: tuple[str, ...], everything: bool, source: str | None) -> int:
+    """Make records of candidates, named by their id or an identifier of the paper."""
+    from kb.pipeline import edit
+    from kb.records.candidates import load_candidates
+
+    config = state.config()
+    if everything:
+        waiting = [c for c in load_candidates(config.candidates_path) if c.state.value == "candidate"]
+        ids = tuple(
+            c.id for c in waiting if source is None or any(ref.split(" ")[0] == source for ref in c.seen_in)
+        )
+    if not ids:
+        raise UsageError(
+            "no candidate is named", fix="kb candidates lists them; kb accept ID, or kb accept --all"
+        )
+    click.echo(edit.accept(config, ids).message)
+    return EXIT_OK
+
+
+@cli.command(
+    epilog=_epilog(
+        'kb reject c-1a2b3c4d --reason "not about language models"',
+        "kb reject liu2025quantization --reason duplicate",
+    )
+)
+@click.argument("name")
+@click.option("--reason", required=True, help="Why; it is stored and shown.")
+@who
+@pass_state
+def reject(state: _State, name: str, reason: str, by: str | None) -> int:
+    """Keep a candidate, or the paper of a record, out for good. A rejected paper never returns."""
+    from kb.pipeline import edit
+
+    click.echo(edit.reject(state.config(), name, reason=reason, by=by, date=_today()).message)
+    return EXIT_OK
+
+
+@cli.command(
+    epilog=_epilog("kb same liu2025quantization liu2025empirical", "kb same c-1a2b3c4d liu2025quantization")
+)
+@click.argument("a")
+@click.argument("b")
+@who
+@pass_state
+def same(state: _State, a: str, b: str, by: str | None) -> int:
+    """Say that A and B (records, or a record and a waiting entry) are one work; the record A stays."""
+    from kb.pipeline import edit
+
+    click.echo(edit.same(state.config(), a, b, by=by, date=_today()).message)
+    return EXIT_OK
+
+
+@cli.command(epilog=_epilog("kb different c-1a2b3c4d liu2025quantization"))
+@click.argument("a")
+@click.argument("b")
+@who
+@pass_state
+def different(state: _State, a: str, b: str, by: str | None) -> int:
+    """Say that A and B are two works, whatever their titles and identifiers suggest."""
+    from kb.pipeline import edit
+
+    click.echo(edit.different(state.config(), a, b, by=by, date=_today()).message)
+    return EXIT_OK
+
+
+@cli.command(epilog=_epilog("kb unmerge liu2025empirical"))
+@click.argument("key")
+@pass_state
+def unmerge(state: _State, key: str) -> int:
+    """Undo a merge: the record KEY comes back byte for byte."""
+    from kb.pipeline import edit
+
+    click.echo(edit.unmerge(state.config(), key).message)
+    return EXIT_OK
+
+
+@cli.command(
+    epilog=_epilog(
+        "kb resolve liu2025quantization title --mine", "kb resolve liu2025quantization venue --theirs"
+    )
+)
+@click.argument("key")
+@click.argument("field")
+@click.option(
+    "--mine/--theirs", "mine", required=True, default=None, help="The record is right, or the sources are."
+)
+@pass_state
+def resolve(state: _State, key: str, field: str, mine: bool) -> int:
+    """Settle a field that both a person and the sources changed."""
+    from kb.pipeline import edit
+
+    click.echo(edit.resolve(state.config(), key, field, theirs=not mine).message)
+    return EXIT_OK
+
+
+# Reading
+
+
+@cli.command(
+    "list",
+    epilog=_epilog(
+        "kb list --branch smaller/quantization --year 2025",
+        "kb list --review draft --json",
+        "kb list early exit",
+    ),
+)
+@click.argument("words", nargs=-1)
+@click.option("--branch", help="In this branch or below it.")
+@click.option("--year", type=int)
+@click.option("--author", help="An author's name, or part of it.")
+@click.option("--venue", help="A venue, or part of it.")
+@click.option(
+    "--review", type=click.Choice(["none", "stub", "draft", "done"]), help="State of the review card."
+)
+@click.option("--state", "publication", type=click.Choice(["preprint", "published", "withdrawn"]))
+@click.option("--has-code", is_flag=True)
+@click.option("--confirmed", is_flag=True, help="With --branch: only where a person confirmed the label.")
+@json_option
+@pass_state
+def list_(state: _State, /, as_json: bool, **filters: Any) -> int:
+    """List records whose title holds all WORDS and that pass every filter."""
+    from kb.cli_output import print_list
+    from kb.pipeline.query import Query, select
+
+    papers = select(state.config(), Query(**filters))
+    if as_json:
+        rows = [{"key": paper.key, **paper.to_data()} for paper in papers]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        print_list(papers)
+    return EXIT_OK
+
+
+@cli.command(
+    epilog=_epilog(
+        "kb show liu2025quantization", "kb show 2504.04823", "kb show liu2025quantization --provenance"
+    )
+)
+@click.argument("key")
+@click.option("--provenance", is_flag=True, help="Say for each field who says so.")
+@json_option
+@pass_state
+def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
+    """Show one record, by its key or an identifier of the paper."""
+    from kb.cli_output import print_paper
+    from kb.pipeline.query import find, provenance_of
+
+    config = state.config()
+    paper = find(config, key)
+    witnesses = provenance_of(config, paper) if provenance else {}
+    if as_json:
+        data = {"key": paper.key, **paper.to_data()} | ({"provenance": witnesses} if provenance else {})
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    else:
+        print_paper(paper, witnesses)
+    return EXIT_OK
+
+
+@cli.command(epilog=_epilog("kb check", "kb check --only identifiers-unique --json", "kb check --errors"))
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
+@click.option("--errors", "errors_only", is_flag=True, help="Leave warnings out.")
+@json_option
+@pass_state
+def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool) -> int:
+    """Check all of papers/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
+    from kb.cli_output import print_findings
+    from kb.pipeline.check import CHECKS, Severity
+    from kb.pipeline.check import check as run
+
+    if unknown := set(only) - set(CHECKS):
+        raise UsageError(f"no check named {', '.join(sorted(unknown))}", fix=f"one of: {', '.join(CHECKS)}")
+    found = [f for f in run(state.config(), only) if not (errors_only and f.severity is Severity.WARNING)]
+    if as_json:
+        click.echo(json.dumps([f.__dict__ for f in found], indent=1, ensure_ascii=False))
+    else:
+        print_findings(found)
+    return EXIT_DATA if any(f.severity is Severity.ERROR for f in found) else EXIT_OK
+
+
+# Rendering
+
+
+@cli.command(epilog=_epilog("kb build", "kb build --clean"))
+@click.option("--clean", is_flag=True, help="Build every page again.")
+@json_option
+@pass_state
+def build(state: _State, clean: bool, as_json: bool) -> int:
+    """Render records, taxonomy and hand-written pages into build/site. Never uses the network."""
+    from kb.cli_output import build_json, print_build
+    from kb.pipeline.build import build as run
+
+    report = run(state.config(), clean=clean)
+    if as_json:
+        click.echo(json.dumps(build_json(report), indent=1))
+    else:
+        print_build(report)
+    return EXIT_OK
+
+
+@cli.command(epilog=_epilog("kb serve", "kb serve --port 8001"))
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@pass_state
+def serve(state: _State, port: int) -> int:
+    """Preview the site on this machine; it is built again when a record changes."""
+    from kb.pipeline.build import serve as run
+
+    run(state.config(), port=port)
+    return EXIT_OK
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `kb` and return its exit code. Every failure is one line on stderr, without a traceback unless --debug."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        result = cli.main(args=arguments, prog_name="kb", standalone_mode=False)
+        return result if isinstance(result, int) else EXIT_OK
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("kb: interrupted; nothing half-written is left", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except KbError as error:
+        if debug:
+            raise
+        click.echo(f"kb: {error}", err=True)
+        others = error.others if isinstance(error, DataError) else ()
+        for other in others[:20]:
+            click.echo(f"kb: {other}", err=True)
+        if len(others) > 20:
+            click.echo(f"kb: and {len(others) - 20} more; kb check lists all", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # `kb list | head`: the reader has gone, and Python would complain about it
+        return EXIT_OK
+    except Exception as error:  # the last line of defence: a bug is one line too, unless --debug
+        if debug:
+            raise
+        click.echo(
+            f"kb: a bug in kb: {type(error).__name__}: {error} (fix: report it, with --debug's output)",
+            err=True,
+        )
+        return 1
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""`kb check`: named checks over papers/, taxonomy.yaml and kb.toml. Reads only.
+
+Each check is a function from the knowledge base to findings; adding one is a function and a line in `CHECKS`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kb.config import Config
+from kb.errors import DataError
+from kb.pipeline.store import Store, inside_root, open_store
+from kb.reconcile.match import UNLIKE, likeness
+from kb.records.models import AssignmentState, Paper, ReviewState, Witness
+from kb.records.yaml_read import parse_yaml
+from kb.text import normal_title
+
+
+class Severity(StrEnum):
+    ERROR = "error"  # kb check fails
+    WARNING = "warning"  # a person should look
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be, with the way to mend it."""
+
+    check: str
+    severity: Severity
+    file: str
+    message: str
+    line: int | None = None
+    field: str | None = None
+    fix: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        name = f" {self.field}:" if self.field else ""
+        fix = f" (fix: {self.fix})" if self.fix else ""
+        return f"{place}:{name} {self.message}{fix}"
+
+
+Check = Callable[[Store], Iterable["Found"]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding before its file and line are looked up."""
+
+    message: str
+    key: str | None = None  # of a record; None for the knowledge base as a whole
+    path: tuple[str | int, ...] = ()
+    fix: str | None = None
+    severity: Severity = Severity.ERROR
+    file: str | None = None
+
+
+def _warn(
+    message: str, key: str | None = None, *path: str | int, fix: str | None = None, file: str | None = None
+) -> Found:
+    return Found(message, key, path, fix, Severity.WARNING, file)
+
+
+def branches_exist(store: Store) -> Iterator[Found]:
+    """Every label names a branch of taxonomy.yaml."""
+    known = store.taxonomy.branches
+    for key, paper in store.library.items():
+        for index, label in enumerate(paper.labels):
+            if label.branch not in known:
+                near = [name for name in known if name.rsplit("/", 1)[-1] == label.branch.rsplit("/", 1)[-1]]
+                fix = (
+                    f"did you mean {near[0]}?"
+                    if near
+                    else "add the branch to taxonomy.yaml, or change the label"
+                )
+                yield Found(f"no branch {label.branch}", key, ("labels", index, "branch"), fix)
+
+
+def one_branch_of_single_facets(store: Store) -> Iterator[Found]:
+    """A facet that sorts papers into one place has at most one confirmed branch a paper."""
+    for key, paper in store.library.items():
+        for facet in store.taxonomy.facets:
+            confirmed = {
+                label.branch
+                for label in paper.labels
+                if label.state is AssignmentState.CONFIRMED
+                and store.taxonomy.facet_of(label.branch) == facet.id
+            }
+            if facet.single and len(confirmed) > 1:
+                yield Found(
+                    f"{len(confirmed)} confirmed branches of {facet.id}, which allows one", key, ("labels",)
+                )
+
+
+def people_confirm(store: Store) -> Iterator[Found]:
+    """Only a person's label is confirmed or rejected, and a classifier's says how sure it is."""
+    for key, paper in store.library.items():
+        for index, label in enumerate(paper.labels):
+            if label.by is Witness.CLASSIFIER and label.confidence is None:
+                yield Found(
+                    "a classifier's label without confidence", key, ("labels", index), "add confidence"
+                )
+
+
+def identifiers_are_unique(store: Store) -> Iterator[Found]:
+    """No two records carry the same identifier."""
+    holders: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, paper in store.library.items():
+        for pair in paper.identifiers.by_kind().items():
+            holders[pair].append(key)
+    for (kind, value), keys in sorted(holders.items()):
+        for key in keys[1:]:
+            fix = f"kb same {keys[0]} {key}, or correct one of them"
+            yield Found(f"{kind} {value} stands in {keys[0]} too", key, ("identifiers", kind), fix)
+
+
+def titles_are_unique(store: Store) -> Iterator[Found]:
+    """No two records have the same title, unless a person said that they differ."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for key, paper in store.library.items():
+        holders[normal_title(paper.title)].append(key)
+    for keys in holders.values():
+        for key in keys[1:]:
+            if not any(pair.joins(keys[0], key) for pair in store.decisions.different):
+                fix = f"kb same {keys[0]} {key}, or kb different {keys[0]} {key}"
+                yield _warn(f"the same title as {keys[0]}", key, "title", fix=fix)
+
+
+def reviews_are_signed(store: Store) -> Iterator[Found]:
+    """A finished review has a reviewer, a date and its four parts."""
+    for key, paper in store.library.items():
+        review = paper.review
+        if review is None or review.state is not ReviewState.DONE:
+            continue
+        lacking = [
+            n
+            for n in ("problem", "approach", "insight", "critique", "reviewer", "date")
+            if not getattr(review, n)
+        ]
+        if lacking:
+            yield Found(
+                f"done, but without {', '.join(lacking)}", key, ("review",), "add it, or make the state draft"
+            )
+
+
+def claims_are_current(store: Store) -> Iterator[Found]:
+    """A claim that is pinned to an older version of its paper wants another look."""
+    for key, paper in store.library.items():
+        latest = paper.identifiers.arxiv_version
+        for index, claim in enumerate(paper.claims):
+            if latest and claim.arxiv_version and claim.arxiv_version < latest:
+                fix = f"read version {latest}, then set arxiv_version: {latest}"
+                message = f"the claim {claim.id} is pinned to version {claim.arxiv_version}; version {latest} is out"
+                yield _warn(message, key, "claims", index, fix=fix)
+
+
+def claim_ids_are_unique(store: Store) -> Iterator[Found]:
+    """Within a record, every claim has an id of its own."""
+    for key, paper in store.library.items():
+        seen: set[str] = set()
+        for index, claim in enumerate(paper.claims):
+            if claim.id in seen:
+                yield Found(
+                    f"the claim id {claim.id} is used twice", key, ("claims", index, "id"), "rename one"
+                )
+            seen.add(claim.id)
+
+
+def withdrawals_are_seen(store: Store) -> Iterator[Found]:
+    """A withdrawn paper that the survey still reviews."""
+    for key, paper in store.library.items():
+        if paper.publication_state == "withdrawn":
+            why = f": {paper.withdrawn_reason}" if paper.withdrawn_reason else ""
+            yield _warn(f"withdrawn{why}", key, "publication_state")
+
+
+def conflicts_are_settled(store: Store) -> Iterator[Found]:
+    """A field that a person and the sources changed differently waits for a decision."""
+    for conflict in store.conflicts:
+        fix = f"kb resolve {conflict.paper} {conflict.field} --mine, or --theirs"
+        yield _warn(str(conflict).split(": ", 1)[1], conflict.paper, *conflict.field.split("."), fix=fix)
+
+
+def sources_still_name_it(store: Store) -> Iterator[Found]:
+    """Every source that named a paper has since removed it."""
+    named: dict[str, list[bool]] = defaultdict(list)
+    for row in store.rows.values():
+        if row.paper and row.entry.source != "arxiv":
+            named[row.paper].append(row.entry.removed)
+    for key, removed in sorted(named.items()):
+        if key in store.library and all(removed):
+            yield _warn(
+                "every source that named it has removed it",
+                key,
+                fix=f"keep it, or kb reject {key} --reason ...",
+            )
+
+
+def titles_agree_with_arxiv(store: Store) -> Iterator[Found]:
+    """The record's title is like the one that arXiv has under the same id: lists contain wrong links."""
+    for row in store.rows.values():
+        paper = store.library.get(row.paper or "")
+        if paper is None or row.entry.source != "arxiv" or not row.entry.title:
+            continue
+        if likeness(normal_title(paper.title), normal_title(row.entry.title)) < UNLIKE:
+            yield _warn(
+                f"arXiv calls {row.entry.entry_id} {row.entry.title!r}",
+                paper.key,
+                "title",
+                fix="is the id right?",
+            )
+
+
+def suspicious_pairs_are_decided(store: Store) -> Iterator[Found]:
+    """An entry that may or may not be a paper of the survey waits for a person."""
+    for candidate in store.candidates:
+        if candidate.state.value == "suspicious":
+            fix = f"kb same {candidate.id} KEY, kb different {candidate.id} KEY, or kb reject {candidate.id} --reason ..."
+            message = f"{candidate.id} {candidate.title or candidate.identifiers}: {candidate.reason}"
+            yield _warn(message, fix=fix, file="papers/_candidates.jsonl")
+
+
+def decisions_name_records(store: Store) -> Iterator[Found]:
+    """A merge leads to a record that exists, and the merged one is gone."""
+    into = {merge.gone: merge.into for merge in store.decisions.merged}
+    for gone, target in into.items():
+        seen = {gone}
+        while target in into and target not in seen:
+            seen.add(target)
+            target = into[target]
+        if target not in store.library:
+            yield Found(f"{gone} was merged into {target}, which is no record", file="papers/_decisions.yaml")
+        if gone in store.library:
+            yield Found(
+                f"{gone} was merged away and is here again",
+                gone,
+                fix=f"kb unmerge {gone}, or remove the file",
+            )
+
+
+def rows_name_records(store: Store) -> Iterator[Found]:
+    """A source's entry belongs to a record that exists."""
+    into = {merge.gone for merge in store.decisions.merged}
+    missing = {
+        row.paper for row in store.rows.values() if row.paper and row.paper not in store.library
+    } - into
+    for key in sorted(missing):
+        yield _warn(
+            f"papers/{key}.yaml was deleted by hand",
+            file="papers/_sources",
+            fix="kb sync, then kb accept or kb reject",
+        )
+
+
+def unlabelled(store: Store) -> Iterator[Found]:
+    """No source says where the paper belongs."""
+    for key, paper in store.library.items():
+        if not paper.labels:
+            yield _warn(
+                "no branch of the taxonomy",
+                key,
+                "labels",
+                fix="add a label: branch, by: person, source: your name",
+            )
+
+
+CHECKS: dict[str, Check] = {
+    "branches-exist": branches_exist,
+    "single-facets": one_branch_of_single_facets,
+    "labels-have-witnesses": people_confirm,
+    "identifiers-unique": identifiers_are_unique,
+    "titles-unique": titles_are_unique,
+    "reviews-signed": reviews_are_signed,
+    "claims-current": claims_are_current,
+    "claim-ids-unique": claim_ids_are_unique,
+    "withdrawn": withdrawals_are_seen,
+    "conflicts": conflicts_are_settled,
+    "removed-at-source": sources_still_name_it,
+    "arxiv-titles": titles_agree_with_arxiv,
+    "suspicious": suspicious_pairs_are_decided,
+    "decisions": decisions_name_records,
+    "deleted-records": rows_name_records,
+    "unlabelled": unlabelled,
+}
+"""Every check by name, besides `loads`: that every file can be read at all."""
+
+
+def check(config: Config, names: Iterable[str] = ()) -> list[Finding]:
+    """Run the checks called `names`, or all, and return what they found, errors first."""
+    try:
+        inside_root(config)
+        store = open_store(config)
+    except DataError as error:
+        return [_unreadable(each) for each in (error, *error.others)]
+    wanted = set(names) or set(CHECKS)
+    lines = _Lines(store)
+    found = [lines.place(name, each) for name, run in CHECKS.items() if name in wanted for each in run(store)]
+    return sorted(
+        found, key=lambda f: (f.severity is Severity.WARNING, f.file, f.line or 0, f.check, f.message)
+    )
+
+
+def _unreadable(error: DataError) -> Finding:
+    return Finding(
+        "loads", Severity.ERROR, error.file or "papers", error.message, error.line, error.field, error.fix
+    )
+
+
+class _Lines:
+    """Finds the line of a field; a record's text is parsed only when it has a finding."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def place(self, name: str, found: Found) -> Finding:
+        file, line = found.file or "papers", None
+        if found.key in self.store.library:
+            paper: Paper = self.store.library[found.key or ""]
+            file = f"papers/{paper.key}.yaml"
+            line = parse_yaml(self.store.text(paper.key), file=file).line_of(found.path)
+        field = ".".join(str(part) for part in found.path) or None
+        return Finding(name, found.severity, file, found.message, line, field, found.fix)

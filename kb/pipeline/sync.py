@@ -1,0 +1,318 @@
+"""`kb sync` and `kb import`: ask the sources, reconcile, write."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kb.config import Config, ListSettings
+from kb.errors import (
+    EXIT_OK,
+    EXIT_PARTIAL,
+    KbError,
+    SafetyStop,
+    UsageError,
+)
+from kb.pipeline.store import Store, keep_abstracts, locked, open_store, write_log, write_plan
+from kb.reconcile.reconcile import Plan, reconcile
+from kb.records.models import Paper
+from kb.sources import FILE_SOURCES, NETWORK_SOURCES
+from kb.sources.entry import (
+    Known,
+    Progress,
+    Source,
+    SourceEntry,
+    SourceResult,
+    Status,
+    no_progress,
+    read_text,
+)
+
+
+@dataclass
+class SyncReport:
+    """What a sync did, for people and for programs."""
+
+    results: list[SourceResult] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)  # new versions, withdrawals, conflicts
+    waiting: dict[str, int] = field(default_factory=dict)  # queue length by state
+    new_waiting: int = 0
+    problems: list[str] = field(default_factory=list)
+    diff: str = ""  # only of a dry run
+    files_changed: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of what happened: what upstream refused, then what was incomplete."""
+        codes = [r.error.exit_code for r in self.results if r.status is Status.FAILED and r.error is not None]
+        if codes:
+            return max(codes)
+        partial = any(r.status is Status.PARTIAL or r.missing for r in self.results)
+        locked_out = [r.error.exit_code for r in self.results if r.error is not None]
+        return max(locked_out, default=EXIT_PARTIAL) if partial or self.problems else EXIT_OK
+
+
+def sync(
+    config: Config,
+    names: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+    allow_removals: bool = False,
+    progress: Progress = no_progress,
+    done: Callable[[SourceResult], None] = lambda result: None,
+) -> SyncReport:
+    """Bring papers/ up to date with the sources.
+
+    Args:
+        names: sources to ask; all that kb.toml enables if empty. ``lists`` means every list.
+        dry_run: say what would change, write nothing.
+        allow_removals: go on although a source lost an unusual share of its entries.
+        done: called with the outcome of each source as it comes.
+
+    Raises:
+        LockError: another kb process is writing.
+        DataError: the knowledge base does not load.
+        UsageError: a name is no source.
+    """
+    with locked(config):
+        store = open_store(config)
+        chosen = _choose(config, names)
+        results: list[SourceResult] = []
+        # arXiv last: it is asked about what the others brought.
+        for source in sorted(chosen, key=lambda s: s.name == "arxiv"):
+            known = _known(store, source.name, results, allow_removals)
+            result = _guarded(source, known, progress)
+            result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
+            results.append(result)
+            done(result)
+        return _settle(store, results, dry_run=dry_run)
+
+
+def import_file(
+    config: Config,
+    kind: str,
+    path: Path,
+    *,
+    name: str | None = None,
+    creates: bool | None = None,
+    keep_notes: bool | None = None,
+    dry_run: bool = False,
+) -> SyncReport:
+    """Read papers from a local file, as if a source had said them.
+
+    Args:
+        kind: a name in `kb.sources.FILE_SOURCES`.
+        name: for a list, the name its labels carry; settings of kb.toml under that name apply.
+        creates: whether its papers become records; None leaves it to the settings or the format.
+        keep_notes: for a list, whether its remarks are stored.
+    """
+    with locked(config):
+        store = open_store(config)
+        if kind not in FILE_SOURCES:
+            raise UsageError(f"{kind!r} is no format that kb reads", fix=f"one of: {', '.join(FILE_SOURCES)}")
+        source = FILE_SOURCES[kind](_list_settings(config, name or path.stem, creates, keep_notes))
+        result = source.parse(read_text(path), where=path.name)
+        if creates is not None:
+            result = replace(result, creates=creates)
+        known = _known(store, result.source, [], allow_removals=False)
+        if result.status is Status.EMPTY and not result.entries and not result.error:
+            error = UsageError("holds no paper that kb can find", file=path, fix=f"is it a {kind} file?")
+            result = replace(result, status=Status.FAILED, error=error)
+        result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
+        return _settle(store, [result], dry_run=dry_run)
+
+
+def _list_settings(config: Config, name: str, creates: bool | None, keep_notes: bool | None) -> ListSettings:
+    found = next((s for s in config.settings.sources.lists if s.name == name), None) or ListSettings(
+        name=name
+    )
+    changes: dict[str, Any] = {}
+    if creates is not None:
+        changes["creates"] = creates
+    if keep_notes is not None:
+        changes["keep_notes"] = keep_notes
+    return found.model_copy(update=changes)
+
+
+def _choose(config: Config, names: Sequence[str]) -> list[Source]:
+    """The sources called `names`: a kind (lists), a source (zotero), or one list by its name."""
+    available = {kind: list(make(config)) for kind, make in NETWORK_SOURCES.items()}
+    if not names:
+        return [source for sources in available.values() for source in sources]
+    chosen: list[Source] = []
+    for name in names:
+        single = [
+            s for sources in available.values() for s in sources if s.name in (name, f"awesome_list:{name}")
+        ]
+        found = single or available.get(name, [])
+        if not found:
+            lists = [source.name.split(":", 1)[-1] for source in available["lists"]]
+            raise UsageError(
+                f"{name!r} is no source that kb.toml enables",
+                fix=f"one of: {', '.join([*available, *lists])}",
+            )
+        chosen.extend(source for source in found if source not in chosen)
+    return chosen
+
+
+def _known(store: Store, name: str, results: Iterable[SourceResult], allow_removals: bool) -> Known:
+    new = [entry for result in results for entry in result.entries]
+    old = [row.entry for row in store.rows.values()]
+    live = {
+        row.entry.entry_id
+        for row in store.rows.values()
+        if row.entry.source == name and not row.entry.removed
+    }
+    versions, titles = _wanted_from_arxiv(store, [*old, *new]) if name == "arxiv" else ({}, ())
+    return Known(
+        cursor=dict(store.cursors.get(name, {})),
+        arxiv_versions=versions,
+        entry_ids=frozenset(live),
+        unresolved_titles=titles,
+        allow_removals=allow_removals,
+    )
+
+
+def _wanted_from_arxiv(
+    store: Store, entries: Iterable[SourceEntry]
+) -> tuple[dict[str, int | None], tuple[str, ...]]:
+    """Every arXiv id that anybody named, with the version on record, and the titles that have no identifier."""
+    versions: dict[str, int | None] = {}
+    for paper in store.library.values():
+        if paper.identifiers.arxiv_id:
+            versions[paper.identifiers.arxiv_id] = paper.identifiers.arxiv_version
+    for entry in entries:
+        if not entry.removed and (arxiv_id := entry.identifiers.get("arxiv_id")):
+            versions.setdefault(arxiv_id, None)
+    rejected = {r.identifiers.get("arxiv_id") for r in store.decisions.rejected}
+    versions = {arxiv_id: v for arxiv_id, v in sorted(versions.items()) if arxiv_id not in rejected}
+    attached = {ref for ref, row in store.rows.items() if row.paper}
+    titles = {
+        entry.title
+        for entry in entries
+        if entry.title
+        and not entry.identifiers
+        and not entry.removed
+        and f"{entry.source} {entry.entry_id}" not in attached
+    }
+    return versions, tuple(sorted(titles))
+
+
+def _guarded(source: Source, known: Known, progress: Progress) -> SourceResult:
+    """Sources put upstream trouble into their result; what escapes all the same is still one source's failure."""
+    try:
+        return source.fetch(known, progress)
+    except KbError as error:
+        return SourceResult(source=source.name, status=Status.FAILED, error=error)
+
+
+def _stop_mass_removal(result: SourceResult, known: Known, share: float) -> SourceResult:
+    """A list that suddenly lost much of what it held is more likely broken than edited."""
+    if not (result.complete and result.status is Status.OK and known.entry_ids) or known.allow_removals:
+        return result
+    gone = known.entry_ids - {entry.entry_id for entry in result.entries}
+    if len(gone) <= max(3, share * len(known.entry_ids)):
+        return result
+    error = SafetyStop(
+        f"{result.source}: {len(gone)} of {len(known.entry_ids)} entries are gone; nothing was marked removed",
+        fix="look at the source; if it is right, run again with --allow-removals",
+    )
+    return replace(result, status=Status.PARTIAL, complete=False, cursor=None, error=error)
+
+
+def _settle(store: Store, results: list[SourceResult], *, dry_run: bool) -> SyncReport:
+    """Reconcile, report, and write unless it is a dry run."""
+    plan = reconcile(store.base(), results)
+    report = _report(store, plan, results)
+    if dry_run:
+        report.diff = _diff(store, plan)
+        return report
+    entries = [entry for result in results if result.status is not Status.FAILED for entry in result.entries]
+    cursors = {
+        r.source: r.cursor
+        for r in results
+        if r.cursor is not None and r.status in (Status.OK, Status.EMPTY, Status.PARTIAL)
+    }
+    keep_abstracts(store.config, entries)
+    report.files_changed = write_plan(store, plan, cursors)
+    write_log(store.config, "sync", _log(report, plan))
+    return report
+
+
+def _report(store: Store, plan: Plan, results: list[SourceResult]) -> SyncReport:
+    updated = [key for key in plan.papers if key not in plan.created]
+    waiting: dict[str, int] = {}
+    for candidate in plan.candidates:
+        waiting[candidate.state.value] = waiting.get(candidate.state.value, 0) + 1
+    old = {candidate.id for candidate in store.candidates}
+    notices = [note for key in updated for note in _notices(store.library[key], plan.papers[key])]
+    notices += [f"conflict: {conflict}; kb resolve settles it" for conflict in plan.new_conflicts]
+    return SyncReport(
+        results=results,
+        created=sorted(plan.created),
+        updated=sorted(updated),
+        notices=notices,
+        waiting=waiting,
+        new_waiting=sum(candidate.id not in old for candidate in plan.candidates),
+        problems=[str(problem) for problem in plan.problems],
+    )
+
+
+def _notices(old: Paper, new: Paper) -> list[str]:
+    """What a reader of the survey should hear about a changed record."""
+    notes = []
+    before, after = old.identifiers.arxiv_version, new.identifiers.arxiv_version
+    if before and after and after > before:
+        stale = [claim.id for claim in new.claims if (claim.arxiv_version or after) < after]
+        again = f"; check again: {', '.join(stale)}" if stale else ""
+        notes.append(f"{new.key}: version {after} on arXiv (was {before}){again}")
+    if old.publication_state != new.publication_state:
+        reason = f": {new.withdrawn_reason}" if new.withdrawn_reason else ""
+        notes.append(f"{new.key}: now {new.publication_state}{reason}")
+    return notes
+
+
+def _diff(store: Store, plan: Plan) -> str:
+    """The changes to records as a unified diff."""
+    parts: list[str] = []
+    for key in sorted(plan.writes):
+        old = store.text(key) if key in store.library else ""
+        name = f"papers/{key}.yaml"
+        parts += difflib.unified_diff(
+            old.splitlines(keepends=True),
+            plan.writes[key].splitlines(keepends=True),
+            fromfile=name if old else "/dev/null",
+            tofile=name,
+        )
+    return "".join(parts)
+
+
+def _log(report: SyncReport, plan: Plan) -> list[dict[str, Any]]:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    rows: list[dict[str, Any]] = [
+        {
+            "time": when,
+            "source": r.source,
+            "status": r.status.value,
+            "entries": len(r.entries),
+            "requests": r.requests,
+            "missing": list(r.missing),
+            "problems": [str(p) for p in r.problems],
+            "error": str(r.error) if r.error else None,
+        }
+        for r in report.results
+    ]
+    rows += [
+        {"time": when, "match": ref, "paper": key, "reason": match.reason, "score": match.score}
+        for ref, key, match in plan.matches
+    ]
+    rows.append(
+        {"time": when, "created": report.created, "updated": report.updated, "problems": report.problems}
+    )
+    return rows
