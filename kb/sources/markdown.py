@@ -179,7 +179,8 @@ class _Walk:
             while name in stack and stack.pop() != name:
                 pass
             if name == "tr" and cells:
-                yield Row(self.header, tuple(cells), line)
+                if tuple(text_of(cell) for cell in cells) != self.header:
+                    yield Row(self.header, tuple(cells), line)
                 cells = []
             elif name == "details":
                 yield Fold(line)
