@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ def _version(entries: Sequence[SourceEntry]) -> int | None:
 def _publication(entries: Sequence[SourceEntry]) -> Fields:
     # arXiv's journal reference is seldom filled; the curated sources know the venue better.
     curated = sorted(entries, key=lambda e: e.source == "arxiv")
-    venue = _first(curated, lambda e: one_line(e.venue) if e.venue and not _is_preprint(e.venue) else None)
+    venue = _first(curated, lambda e: tidy_venue(e.venue) if e.venue and not _is_preprint(e.venue) else None)
     states = {entry.publication_state for entry in entries}
     state = (
         "withdrawn"
@@ -126,6 +127,16 @@ def _publication(entries: Sequence[SourceEntry]) -> Fields:
         else "preprint"
     )
     return {"venue": venue, "publication_state": state}
+
+
+def tidy_venue(venue: str) -> str:
+    """A venue as people write it: the year apart from the acronym, and with four digits.
+
+    >>> tidy_venue("ICLR2025"), tidy_venue("IEEE T-PAMI'26"), tidy_venue("ACL main 2025")
+    ('ICLR 2025', 'IEEE T-PAMI 2026', 'ACL main 2025')
+    """
+    apart = re.sub(r"(?<=[A-Za-z])[’']?((?:19|20)\d\d)$", r" \1", one_line(venue))
+    return re.sub(r"\s*[’'](\d\d)$", r" 20\1", apart)
 
 
 def _is_preprint(venue: str) -> bool:

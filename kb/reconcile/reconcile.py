@@ -89,7 +89,7 @@ def _refresh(base: Base, results: Sequence[SourceResult]) -> Rows:
             ref = f"{entry.source} {entry.entry_id}"
             seen.add(ref)
             old = rows.get(ref)
-            via = entry.where if entry.where and entry.where.startswith("query:") else None
+            via = entry.where if entry.where and entry.where.startswith("query:") else old.via if old else None
             rows[ref] = Row(
                 entry=entry,
                 paper=old.paper if old else None,

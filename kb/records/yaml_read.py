@@ -163,4 +163,5 @@ def is_plain_text(text: str) -> bool:
         r"[A-Za-z0-9(À-ɏ][^\x00-\x1f\x7f-\xa0#:\ud800-\udfff\ufeff\u2028\u2029\ufffe\uffff]*", text
     ):
         return False
-    return text == text.strip() and not _AMBIGUOUS.fullmatch(text)
+    # A date such as 2025-04 would read back as itself, but beside a quoted 2025-04-07 it looks like a mistake.
+    return text == text.strip() and not _AMBIGUOUS.fullmatch(text) and not re.fullmatch(r"[0-9.:-]+", text)
