@@ -277,6 +277,9 @@ def clean_venue(text: str) -> str | None:
 
 _TEAM = re.compile(r"\b(team|group|lab|labs|research|ai|inc|institute|consortium|community)\b\.?$", re.I)
 _NAME = re.compile(r"^[^\W\d_][^\d_:;!?<>\[\]{}()/|=+]*$")
+_NOT_IN_NAMES = frozenset("the is are not of for with from how what why when does".split())
+    "a an the is are be not no of for with to in on via by from can how what why when do does".split()
+)
 _REST = re.compile(
     r"(?:,|\band\b|&|\s)*\b(?:et\.?\s*al\.?|etc\.?|and others|among others|\.\.\.|…)[\s.,]*$", re.I
 )
@@ -287,6 +290,8 @@ def parse_authors(text: str) -> tuple[list[str], bool] | None:
 
     >>> parse_authors("Ann B. Lee*, Jörg Fu and Bo Li, et al.")
     (['Ann B. Lee', 'Jörg Fu', 'Bo Li'], False)
+    >>> parse_authors("Thought Is Latent, Not the Chain of Words") is None
+    True
     """
     text = one_line(re.sub(r"[*†‡§¶∗\\]|\d+(?=,|$)|<[^>]*>", "", text)).strip(" ,;.-–—")
     whole = not _REST.search(text + ".")
@@ -309,6 +314,10 @@ def parse_authors(text: str) -> tuple[list[str], bool] | None:
 def _is_name(name: str) -> bool:
     parts = name.split()
     if not _NAME.match(name) or not 1 <= len(parts) <= 6 or len(name) > 60 or is_venue(name):
+        return False
+    if any(
+        part.lower() in _NOT_IN_NAMES for part in parts
+    ):  # "LLM Reasoning Is Latent, Not the Chain of Thought"
         return False
     if _TEAM.search(name):
         return True
