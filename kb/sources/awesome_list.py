@@ -18,8 +18,9 @@ from kb.config import ListSettings
 from kb.ids import KINDS
 from kb.sources import list_fields as fields
 from kb.sources.entry import EntryAuthor, EntryNote, Heading, Problem, SourceEntry, SourceResult, Status
-from kb.sources.list_item import Draft, Reading, read_item, read_row
+from kb.sources.list_item import Draft, Reading, read_item
 from kb.sources.list_outline import BOLD, Outline, heading_text
+from kb.sources.list_row import read_row
 from kb.sources.markdown import Block, Fold, Item, Line, Paragraph, Row, Span, parse_blocks, text_of
 from kb.sources.markdown import Heading as HeadingBlock
 from kb.text import normal_title

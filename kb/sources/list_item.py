@@ -1,8 +1,7 @@
-"""From a list item or a table row to the papers it names.
+"""From a list item to the papers it names.
 
 Lists put a paper's title in a link, in bold, in quotes or in nothing, with badges, venues and dates around it and
-links for the paper, its code and its data after it. `read_item` and `read_row` find the title first; all else is
-read relative to it.
+links for the paper, its code and its data after it. The title is found first; all else is read relative to it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from kb.ids import is_safe_url
 from kb.sources import list_fields as fields
 from kb.sources.latex import strip_latex
-from kb.sources.markdown import Line, Lines, Row, Span, text_of
+from kb.sources.markdown import Line, Lines, Span, text_of
 from kb.text import normal_title, one_line
 
 _QUOTED = re.compile(r"^\W{0,3}[\"“](?P<title>[^\"”]{8,300}?)[,.]?[\"”](?P<rest>.*)$", re.S)
@@ -26,7 +25,7 @@ _SCREENING = re.compile(
     r"\b(?:relevan|suit|relat|fit|scope|unsure|not sure|exclud|includ|off-?topic|skip|remov|drop|keep|belong|duplicate)|相关|合适|不属于",
     re.I,
 )
-_BLANK = re.compile(r"^[\s.…\-–—/x|✗✘]*$", re.I)
+BLANK = re.compile(r"^[\s.…\-–—/x|✗✘]*$", re.I)
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Draft:
 
     def add_note(self, text: str, kind: str = "note") -> None:
         text = one_line(strip_latex(text)).strip(" ;,")
-        if text and not _BLANK.match(text) and (text, kind) not in self.notes:
+        if text and not BLANK.match(text) and (text, kind) not in self.notes:
             self.notes.append((text, kind))
 
 
@@ -77,17 +76,17 @@ def read_item(lines: Lines, line: int, headings: frozenset[str], dayfirst: bool 
     outside = [
         s for ln in lines for s in ln if s.href is not None and not s.href.startswith(("#", "mailto:"))
     ]
-    if _BLANK.match(text) or normal_title(text) in headings:
+    if BLANK.match(text) or normal_title(text) in headings:
         return Reading()
     if not outside and any(span.href for ln in lines for span in ln):
         return Reading()  # a table of contents
-    titles = _titles(lines, in_column=False)
+    titles = find_titles(lines, in_column=False)
     if not titles:
         return _no_title(text, outside)
     trouble = _doubt(titles[0], lines, outside, headings)
     if trouble is not None:
         return Reading(trouble=trouble)
-    return Reading(tuple(_drafts(titles, lines, line, dayfirst)))
+    return Reading(tuple(make_drafts(titles, lines, line, dayfirst)))
 
 
 def _no_title(text: str, outside: list[Span]) -> Reading:
@@ -136,7 +135,7 @@ def _doubt(title: _Title, lines: Lines, outside: list[Span], headings: frozenset
 # Titles
 
 
-def _titles(lines: Lines, *, in_column: bool) -> list[_Title]:
+def find_titles(lines: Lines, *, in_column: bool) -> list[_Title]:
     """Where the titles stand: mostly one, more where one row holds several papers."""
     for row, line in enumerate(lines):
         found = _titles_of_line(line, row)
@@ -180,7 +179,7 @@ def _titles_of_line(line: Line, row: int, at_least: int = 3) -> list[_Title]:
     bracketed = _BRACKETED.match(bare)
     if bracketed and bracketed["title"].lower() not in {"x", "todo", "wip", "tbd"}:
         return [_Title(bracketed["title"], row, 0, end, rest="bracketed")]
-    if count >= at_least and not fields.is_venue(bare) and not _BLANK.match(bare):
+    if count >= at_least and not fields.is_venue(bare) and not BLANK.match(bare):
         strong = _strong_lead(line)
         return [_Title(strong or bare.rstrip(" [(|"), row, 0, 1 if strong else end)]
     return links
@@ -231,7 +230,7 @@ def _is_title_link(span: Span, line: Line, index: int) -> bool:
 # The rest of the item
 
 
-def _drafts(titles: list[_Title], lines: Lines, line: int, dayfirst: bool | None) -> Iterator[Draft]:
+def make_drafts(titles: list[_Title], lines: Lines, line: int, dayfirst: bool | None) -> Iterator[Draft]:
     for index, title in enumerate(titles):
         after = titles[index + 1] if index + 1 < len(titles) else None
         text, venue, year = _split_tail(title) if title.href is None else (title.text, None, None)
@@ -248,7 +247,9 @@ def _split_tail(title: _Title) -> tuple[str, str | None, str | None]:
         year = fields.parse_date(title.rest)
         venue = re.sub(r"\b(?:19|20)\d\d\b.*$", "", title.rest, flags=re.S).strip(" ,.:")
         return title.text, fields.clean_venue(venue), year
-    text, venue, year = title.text, None, None
+    text = title.text
+    venue: str | None = None
+    year: str | None = None
     tail = _TAIL.search(text)
     if tail and fields.is_venue(tail["tail"]) and len(fields.words(text[: tail.start()])) >= 3:
         text, venue, year = text[: tail.start()], fields.clean_venue(tail["tail"]), tail["year"]
@@ -332,7 +333,7 @@ def _read_line(draft: Draft, line: Line, dayfirst: bool | None, *, own_line: boo
     plain = one_line("".join(span.text for span in line if _is_plain(span)))
     for span in line:
         if span.style == "em" and not draft.authors:
-            _read_authors(draft, span.text)
+            read_authors(draft, span.text)
         elif span.style == "code":
             remark = span.text.strip()
             kind = "screening" if len(fields.words(remark)) >= 2 and _SCREENING.search(remark) else "note"
@@ -341,7 +342,7 @@ def _read_line(draft: Draft, line: Line, dayfirst: bool | None, *, own_line: boo
         before_link = one_line("".join(span.text for span in _until_link(line)))
         lone = own_line or "," in before_link.strip(" ,.") or before_link.lower().strip(" .").endswith("team")
         if lone:
-            _read_authors(draft, before_link if not own_line else plain)
+            read_authors(draft, before_link if not own_line else plain)
     names = " ".join(draft.authors)
     _read_text(draft, "" if draft.authors and plain.startswith(names[:10]) else plain, dayfirst)
     for remark in re.findall(r"\(([^()]{3,200})\)", plain):
@@ -362,7 +363,7 @@ def _until_link(line: Line) -> Iterator[Span]:
             yield span
 
 
-def _read_authors(draft: Draft, text: str) -> None:
+def read_authors(draft: Draft, text: str) -> None:
     if found := fields.parse_authors(text):
         draft.authors, draft.all_authors = found
 
@@ -378,80 +379,3 @@ def _read_text(draft: Draft, text: str, dayfirst: bool | None) -> None:
         else text
     )
     draft.published = draft.published or fields.parse_date(about, dayfirst=dayfirst)
-
-
-# Rows
-
-_COLUMNS = (
-    ("title", r"(?:paper )?(?:titles?|names?)\b.*|.*\btitle\b.*"),
-    ("date", r"(?:publication |release )?(?:time|dates?|years?|months?|released?)"),
-    ("venue", r"venues?|publish(?:ed)?(?: in)?|publications?|conferences?|journals?|conf(?: journal)?|venue year|pub"),
-    ("authors", r"authors?(?: list)?|first author|team|affiliations?|institut(?:e|ion)s?|organi[sz]ations?"),
-    ("note", r"intro(?:duction)?|summar(?:y|ies)|methods?|descriptions?|notes?|comments?|tl ?dr|abstracts?|remarks?|key ideas?|"
-             r"highlights?|(?:main |key )?contributions?|ideas?|details?"),
-    ("paper", r"papers?(?: links?| urls?)?|pdfs?|arxiv|links?|urls?|doi|openreview"),
-    ("code", r".*\b(?:codes?|github|repos?|repository|implementation)\b.*|projects?(?: page)?"),
-    ("data", r"data|datasets?"),
-)  # fmt: skip
-
-
-def columns_of(header: tuple[str, ...]) -> list[str]:
-    """What each column of a table holds: title, date, venue, authors, note, paper, code, data or ""."""
-    kinds = []
-    for text in header:
-        name = normal_title(text) if text.strip() else ""
-        kinds.append(next((kind for kind, pattern in _COLUMNS if re.fullmatch(pattern, name)), ""))
-    if "title" not in kinds:
-        for kind in ("paper", "note"):
-            if kind in kinds:
-                kinds[kinds.index(kind)] = "title" if kind == "paper" else kind
-                break
-    return kinds
-
-
-def read_row(row: Row, dayfirst: bool | None) -> Reading:
-    """The papers of a table row; none for a table that is not about papers."""
-    kinds = columns_of(row.header)
-    text = text_of(tuple(line for cell in row.cells for line in cell))
-    links = [span for cell in row.cells for line in cell for span in line if span.href]
-    papers = [span for span in links if fields.identifiers_of(span.href or "")]
-    if "title" not in kinds:
-        readable = any(fields.reads_as_title(span.text) for span in papers)
-        return (
-            Reading(trouble=f"a table without a title column names papers: {text[:80]!r}", lost=True)
-            if readable
-            else Reading()
-        )
-    column = kinds.index("title")
-    cell: Lines = row.cells[column] if column < len(row.cells) else ()
-    if not links and all(_BLANK.match(text_of(c)) for c in row.cells):
-        return Reading()
-    titles = _titles(cell, in_column=True)
-    if not titles or (not links and "paper" not in kinds and len(fields.words(titles[0].text)) < 3):
-        return Reading(trouble=f"a row without a title: {text[:80]!r}", lost=bool(papers))
-    drafts = list(_drafts(titles, cell, row.line, dayfirst))
-    for draft in drafts:
-        _read_columns(draft, row, kinds, column, dayfirst, alone=len(drafts) == 1)
-    return Reading(tuple(drafts))
-
-
-def _read_columns(
-    draft: Draft, row: Row, kinds: list[str], title: int, dayfirst: bool | None, *, alone: bool
-) -> None:
-    for index, cell in enumerate(row.cells):
-        kind = kinds[index] if index < len(kinds) else ""
-        text = text_of(cell)
-        if index == title:
-            continue
-        if kind in {"paper", "code", "data"} and alone:
-            add_links(draft, (span for line in cell for span in line), row.header[index])
-        elif kind == "date":
-            draft.published = fields.parse_date(text, dayfirst=dayfirst) or draft.published
-        elif kind == "venue":
-            draft.venue = fields.clean_venue(re.sub(r"\s*\d{4}\s?[./-]\s?\d.*$", "", text)) or draft.venue
-            date = fields.parse_date(text, dayfirst=dayfirst, year_alone="arxiv" in text.lower())
-            draft.published = draft.published or date
-        elif kind == "authors" and not draft.authors:
-            _read_authors(draft, text)
-        elif kind == "note":
-            draft.add_note(text)

@@ -76,7 +76,9 @@ class Fold:
 
 Block = Heading | Item | Row | Paragraph | Fold
 SUMMARY = 7
+_MAX_COLUMNS = 200
 
+_SPACES = re.compile(r"[ \t]{2,}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _STRUCTURE = re.compile(r"(</?(?:h[1-6]|summary|details|li|tr|td|th)\b[^<>]*>)", re.I)
 _TAG = re.compile(r"<\s*(/?)\s*([a-zA-Z][a-zA-Z0-9]*)")
@@ -96,7 +98,9 @@ def _parser() -> MarkdownIt:
 
 def parse_blocks(text: str) -> list[Block]:
     """The blocks of `text` in the order of their lines, which count from 1."""
-    root = SyntaxTreeNode(_parser().parse(text.replace("\0", "")))
+    # A header of thousands of columns would make a cell of each for every row; no list of papers has that many.
+    lines = (line if line.count("|") <= _MAX_COLUMNS else "" for line in text.replace("\0", "").split("\n"))
+    root = SyntaxTreeNode(_parser().parse("\n".join(lines)))
     return list(_Walk().blocks(root, 0))
 
 
@@ -243,7 +247,7 @@ def _spans(tokens: list[Token]) -> list[Line]:
             alt = token.content if token.type == "image" else str(attributes.get("alt", ""))
             lines[-1].append(Span(alt, href, str(attributes.get("src", "")), link=link))
         elif token.type in {"text", "softbreak", "code_inline"}:
-            text = " " if token.type == "softbreak" else token.content
+            text = " " if token.type == "softbreak" else _SPACES.sub(" ", token.content)
             kind = "code" if token.type == "code_inline" else (style[-1] if style else "")
             lines[-1].append(Span(text, href, None, kind, link if href is not None else 0))
     return [_repair(line) for line in lines]

@@ -394,3 +394,20 @@ def test_prose_in_lower_case_is_never_a_paper(lines: list[str]) -> None:
 
 def test_deep_nesting_and_long_lines_are_survived(tmp_path: Path) -> None:
     parse("- " * 500 + "x\n" + "[" * 3000 + "\n" + "> " * 300 + "y\n" + "**a" * 2000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a" + " " * 100_000 + f"b [p](https://arxiv.org/abs/{A})",
+        "|" + "a|" * 2000 + "\n|" + "-|" * 2000 + "\n" + "|\n" * 300,
+        "- " + "[2025] " * 20_000,
+        "- Title of It" + ", ICML" * 20_000 + f" [[paper](https://arxiv.org/abs/{A})]",
+        "<!--" * 30_000,
+        "<table>" + "<tr><td>x" * 20_000,
+    ],
+    ids=["spaces", "columns", "tags", "commas", "comments", "cells"],
+)
+@pytest.mark.timeout(5)
+def test_hostile_text_takes_no_long_time(text: str) -> None:
+    parse(f"## M\n\n{text}\n")
