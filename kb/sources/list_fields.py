@@ -278,8 +278,6 @@ def clean_venue(text: str) -> str | None:
 _TEAM = re.compile(r"\b(team|group|lab|labs|research|ai|inc|institute|consortium|community)\b\.?$", re.I)
 _NAME = re.compile(r"^[^\W\d_][^\d_:;!?<>\[\]{}()/|=+]*$")
 _NOT_IN_NAMES = frozenset("the is are not of for with from how what why when does".split())
-    "a an the is are be not no of for with to in on via by from can how what why when do does".split()
-)
 _REST = re.compile(
     r"(?:,|\band\b|&|\s)*\b(?:et\.?\s*al\.?|etc\.?|and others|among others|\.\.\.|…)[\s.,]*$", re.I
 )
