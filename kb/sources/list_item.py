@@ -244,9 +244,8 @@ def make_drafts(titles: list[_Title], lines: Lines, line: int, dayfirst: bool | 
 def _split_tail(title: _Title) -> tuple[str, str | None, str | None]:
     """("Title", venue, year) of `"Title", ECCV, 2024` and `Title, ECCV 2024`."""
     if title.rest and title.rest != "bracketed":
-        year = fields.parse_date(title.rest)
-        venue = re.sub(r"\b(?:19|20)\d\d\b.*$", "", title.rest, flags=re.S).strip(" ,.:")
-        return title.text, fields.clean_venue(venue), year
+        where = re.sub(r"\b(?:19|20)\d\d\b.*$", "", title.rest, flags=re.S).strip(" ,.:")
+        return title.text, fields.clean_venue(where), fields.parse_date(title.rest)
     text = title.text
     venue: str | None = None
     year: str | None = None
