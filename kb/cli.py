@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kb import __version__
-from kb.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, DataError, KbError, UsageError
+from kb.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
 
 if TYPE_CHECKING:
     from kb.config import Config
@@ -30,7 +30,7 @@ class _State:
     def config(self) -> Config:
         from kb.config import load_config
 
-        return load_config(self.root)
+        return load_config(self.root.resolve())
 
 
 pass_state = click.make_pass_decorator(_State)
@@ -429,11 +429,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         click.echo(f"kb: {error}", err=True)
-        others = error.others if isinstance(error, DataError) else ()
-        for other in others[:20]:
+        for other in error.others[:20]:
             click.echo(f"kb: {other}", err=True)
-        if len(others) > 20:
-            click.echo(f"kb: and {len(others) - 20} more; kb check lists all", err=True)
+        if len(error.others) > 20:
+            click.echo(f"kb: and {len(error.others) - 20} more; kb check lists all", err=True)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # `kb list | head`: the reader has gone, and Python would complain about it

@@ -10,13 +10,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from platformdirs import user_cache_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from kb.errors import ConfigError
 from kb.ids import is_safe_url
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 CONFIG_NAME = "kb.toml"
 
@@ -39,7 +42,7 @@ RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class HttpSettings(_Settings):
@@ -169,7 +172,7 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``ZOTERO_API_KEY``, ``KB_CACHE_DIR``.
 
     Raises:
-        ConfigError: there is no kb.toml, it is not TOML, or a setting is unknown or out of range.
+        ConfigError: there is no kb.toml, it is not TOML, or settings are unknown or out of range; carries all of them.
     """
     path = root / CONFIG_NAME
     try:
@@ -190,14 +193,21 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
         # TOML arrays are lists; strict mode wants the tuples that the models hold.
         settings = Settings.model_validate(_tuples(raw))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(first["msg"], file=path, field=place) from None
+        raise ConfigError.bundle([_wrong_setting(path, item) for item in error.errors()]) from None
     key = environ.get("ZOTERO_API_KEY") or None
     shared = Path(environ["KB_CACHE_DIR"]) if environ.get("KB_CACHE_DIR") else user_cache_path("kb")
     return Config(
         root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None, shared_dir=shared
     )
+
+
+def _wrong_setting(path: Path, item: ErrorDetails) -> ConfigError:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return ConfigError(
+            "is no setting of kb", file=path, field=place, fix="remove it, or check the spelling"
+        )
+    return ConfigError(item["msg"].removeprefix("Value error, "), file=path, field=place)
 
 
 def _tuples(value: Any) -> Any:

@@ -16,6 +16,7 @@ bug and is shown as one.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -36,9 +37,12 @@ class KbError(Exception):
         line: 1-based line in `file`.
         field: dotted path of the field, such as ``identifiers.arxiv_id``.
         fix: what the reader can do about it, one line.
+
+    `others` holds further errors of the same load, so that a person can mend all of them in one go.
     """
 
     exit_code = 1
+    others: tuple[Self, ...] = ()
 
     def __init__(
         self,
@@ -65,6 +69,13 @@ class KbError(Exception):
         text = f"{text} (fix: {self.fix})" if self.fix else text
         return " ".join(text.split())
 
+    @classmethod
+    def bundle(cls, errors: list[Self]) -> Self:
+        """The first of `errors`, carrying the rest."""
+        first, *rest = errors
+        first.others = tuple(rest)
+        return first
+
 
 class UsageError(KbError):
     """A command was asked for something it cannot do."""
@@ -79,20 +90,9 @@ class ConfigError(KbError):
 
 
 class DataError(KbError):
-    """A record, the taxonomy or a decision file is wrong.
-
-    `others` holds further errors of the same load, so that a person can mend all of them in one go.
-    """
+    """A record, the taxonomy or a decision file is wrong."""
 
     exit_code = EXIT_DATA
-    others: tuple[DataError, ...] = ()
-
-    @classmethod
-    def bundle(cls, errors: list[DataError]) -> DataError:
-        """The first of `errors`, carrying the rest."""
-        first, *rest = errors
-        first.others = tuple(rest)
-        return first
 
 
 class UpstreamError(KbError):

@@ -25,8 +25,10 @@ _ARXIV_DOI = re.compile(r"^10\.48550/arxiv\.(?P<id>.+)$", re.I)
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 _ACL_NEW = re.compile(r"\d{4}\.[a-z][a-z0-9]*(?:-[a-z0-9]+)*\.\d+")
 _ACL_OLD = re.compile(r"[A-Z]\d{2}-\d{4}")
-_OPENREVIEW = re.compile(r"[A-Za-z0-9_-]{8,14}")
-_S2_ID = re.compile(r"[0-9a-f]{40}")
+_OPENREVIEW_HOST = re.compile(r"(?:^|\.)openreview\.net$")
+_OPENREVIEW = re.compile(r"[A-Za-z0-9_-]{8,14}(?![A-Za-z0-9_-])")
+_S2_HOST = re.compile(r"(?:^|\.)semanticscholar\.org$")
+_S2_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 _KEY = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # Names that some file system or tool gives a meaning of its own.
@@ -98,7 +100,7 @@ def parse_arxiv_id(text: str | None) -> ArxivId | None:
     if doi := _ARXIV_DOI.match(text):
         text = doi.group("id")
     text = _ARXIV_LABEL.sub("", text)
-    text = re.sub(r"\s*\[[\w.\- ]+\]\s*$", "", text).strip("[] ")
+    text = re.sub(r"(?<=\d)\s*\[[\w.\- ]+\]$", "", text.strip()).strip("[] ")
     match = _ARXIV.fullmatch(text) or _ARXIV.fullmatch(text.lower())
     return _arxiv_of(match) if match else None
 
@@ -142,6 +144,16 @@ def _arxiv_from_url(url: str) -> ArxivId | None:
     return _arxiv_of(match)
 
 
+def _host_and_query(url: str) -> tuple[str, str]:
+    """The host, in lower case, and the query of `url`, whose scheme may be left out; empty where there is none."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        return (parts.hostname or "").lower(), parts.query
+    except ValueError:
+        return "", ""
+
+
 def parse_doi(text: str | None) -> str | None:
     """A DOI in lower case (DOIs ignore case), without resolver or label. arXiv's own DOIs count as arXiv ids instead.
 
@@ -165,11 +177,8 @@ def parse_openreview(text: str | None) -> str | None:
     """
     if not text or "openreview.net" not in text:
         return None
-    try:
-        parts = urlsplit(text.strip())
-    except ValueError:
-        return None
-    values = parse_qs(parts.query).get("id") or []
+    host, query = _host_and_query(text)
+    values = parse_qs(query).get("id") or [] if _OPENREVIEW_HOST.search(host) else []
     found = _OPENREVIEW.match(values[0]) if values else None
     return found.group() if found else None
 
@@ -201,7 +210,7 @@ def parse_semantic_scholar(text: str | None) -> str | None:
     """The 40-digit paper id in a Semantic Scholar URL, or bare."""
     if not text:
         return None
-    if "://" in text and "semanticscholar.org" not in text:
+    if "://" in text and not _S2_HOST.search(_host_and_query(text)[0]):
         return None
     found = _S2_ID.search(text.strip().lower())
     return found.group() if found else None
@@ -249,7 +258,7 @@ def _acl_case(text: str) -> str:
 
 def is_safe_url(text: str) -> bool:
     """Whether `text` is an absolute http(s) URL with a host: the only kind of link kb stores or renders."""
-    if any(ord(char) <= 32 or ord(char) == 127 or char in "<>\"'`\\" for char in text):
+    if any(not char.isprintable() or char in " <>\"'`\\" for char in text):
         return False
     try:
         parts = urlsplit(text)

@@ -12,13 +12,15 @@ _STOP = frozenset(
     "a an the on of for in to and or with by from is are do does can at as via how what when why not "
     "towards toward using be it its your you we our".split()
 )
-# Letters that NFKD leaves alone but that people write in ASCII.
+# Letters and punctuation that NFKD leaves alone but that people write in ASCII.
 _FOLD = str.maketrans(
     {
         "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "AE",
         "œ": "oe", "Œ": "OE", "ı": "i", "ð": "d", "þ": "th",
         "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "μ": "mu", "π": "pi",
         "σ": "sigma", "τ": "tau", "φ": "phi", "ϕ": "phi", "ψ": "psi", "ω": "omega",
+        **dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’‛′", "'"), **dict.fromkeys("“”„″«»", '"'),
+        **dict.fromkeys("·•×÷→…", " "),
     }
 )  # fmt: skip
 _LATEX_SYMBOL = re.compile(r"\\(alpha|beta|gamma|delta|lambda|mu|pi|sigma|tau|phi|varphi|psi|omega)\b")
