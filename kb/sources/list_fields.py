@@ -53,6 +53,7 @@ _VENUES = (
     r"blog|ieee|acm|vldb|sigmod|iwslt|wmt|bmvc|miccai|siggraph|ismir|tocs|taco|tcad|isscc|vlsi|fpga|fccm|sc"
 )
 _VENUE = re.compile(rf"^(?:in |the |on )*(?:{_VENUES})(?![a-z])", re.I)
+_ACRONYM_YEAR = re.compile(r"[A-Z]{3,10}[ '-]?(?:19|20)\d\d")
 _NO_VENUE = re.compile(
     r"^(?:[-–—/x.\s]*|(?:corr|arxiv\d*|preprint|under review|in submission|technical report|n/?a|tbd|none)\b.*)$",
     re.I,
@@ -291,6 +292,8 @@ def parse_authors(text: str) -> tuple[list[str], bool] | None:
     >>> parse_authors("Thought Is Latent, Not the Chain of Words") is None
     True
     """
+    if is_venue(text.strip(" [(")):
+        return None
     text = one_line(re.sub(r"[*†‡§¶∗\\]|\d+(?=,|$)|<[^>]*>", "", text)).strip(" ,;.-–—")
     whole = not _REST.search(text + ".")
     text = _REST.sub("", text + ".").strip(" ,;.") if not whole else text

@@ -411,3 +411,10 @@ def test_deep_nesting_and_long_lines_are_survived(tmp_path: Path) -> None:
 @pytest.mark.timeout(5)
 def test_hostile_text_takes_no_long_time(text: str) -> None:
     parse(f"## M\n\n{text}\n")
+
+
+def test_a_conference_nobody_has_heard_of_is_a_venue_and_no_author() -> None:
+    entry = one(
+        f"## M\n\n- Trimming Tall Trees with Care <br> ICTREE 2024 [[Paper]](https://arxiv.org/abs/{A})\n"
+    )
+    assert (entry.authors, entry.venue) == ((), "ICTREE 2024")
