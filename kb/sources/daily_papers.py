@@ -63,7 +63,7 @@ class _Chunk:
 
     @property
     def is_furniture(self) -> bool:
-        return bool(_FURNITURE.fullmatch(self.text))
+        return not re.search(r"\w", self.text) or bool(_FURNITURE.fullmatch(self.text))
 
     @property
     def is_abstract(self) -> bool:

@@ -260,6 +260,8 @@ def venue_of_badge(src: str, alt: str) -> str | None:
 def is_venue(text: str) -> bool:
     """Whether `text` is the name of a venue, perhaps with a year, and nothing more."""
     text = text.strip(" []().,*`")
+    if _ACRONYM_YEAR.fullmatch(text):
+        return True
     return (
         0 < len(text) <= 70
         and bool(_VENUE.match(text))
