@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from kb.config import Config
 from kb.errors import DataError, KbError, LockError
 from kb.export.bibtex import render_bibtex
+from kb.pipeline.anchors import anchors_hold
 from kb.pipeline.mkdocs_run import (
     ALWAYS_BUILT,
     SEARCH_INDEX,
@@ -85,7 +86,7 @@ def build(
         pages = sum(path.endswith(".md") for path in stage)
         if plan.mode != "unchanged":
             progress(f"Making {len(plan.pages):,} of {pages:,} pages")
-            _carry_out(plan, stage, config.build_dir / ".stage", trees)
+            plan = _carry_out(plan, stage, config.build_dir / ".stage", trees)
     return BuildReport(
         mode=plan.mode,
         written=len(plan.pages),
@@ -156,35 +157,44 @@ def _stamp(files: dict[str, str]) -> str:
     return blake2b("\n".join([versions(), *frame_files]).encode(), digest_size=16).hexdigest()
 
 
-def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees) -> None:
+def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees) -> _Plan:
+    """Make what `plan` says and publish it. Gives the plan that was followed in the end."""
     write_stage(stage, folder)
     tree = trees.new()
     try:
+        if plan.before is not None and not _make_some(plan, plan.before.tree, stage, folder, tree):
+            plan = _plan(stage, None)
+            trees.discard(tree)
+            tree = trees.new()
         if plan.before is None:
             run_mkdocs(folder / "mkdocs.yml", tree)
-        else:
-            _make_some(plan, plan.before.tree, folder, tree)
         trees.publish(Built(tree, plan.stamp, plan.files))
     except BaseException:
         trees.discard(tree)
         raise
+    return plan
 
 
-def _make_some(plan: _Plan, before: Path, folder: Path, tree: Path) -> None:
-    """Make the pages that changed; every other file of the new site is the old one."""
+def _make_some(plan: _Plan, before: Path, stage: Stage, folder: Path, tree: Path) -> bool:
+    """Make the pages that changed; every other file of the new site is the old one.
+
+    Returns:
+        False where only a full build can tell whether all links hold.
+    """
     link_copy(before, tree)
     # Taken away first: MkDocs writes into existing files, and those belong to the published site as well.
     for path in (*map(html_path, plan.pages + plan.assets + plan.gone), *ALWAYS_BUILT):
         (tree / path).unlink(missing_ok=True)
     run_mkdocs(folder / "mkdocs.yml", tree, only_missing=True)
+    pages = {name.removeprefix("docs/"): stage[name] for name in _pages(list(stage))}
+    if not anchors_hold(pages, plan.pages, before, tree):
+        return False
     merged = merge_search_index(
-        (tree / SEARCH_INDEX).read_bytes(),
-        (before / SEARCH_INDEX).read_bytes(),
-        _pages([path.removeprefix("docs/") for path in plan.files if path.startswith("docs/")]),
-        plan.pages,
+        (tree / SEARCH_INDEX).read_bytes(), (before / SEARCH_INDEX).read_bytes(), pages, plan.pages
     )
     (tree / SEARCH_INDEX).write_bytes(merged)
     remove_empty(tree)
+    return True
 
 
 def _pages(paths: list[str]) -> list[str]:
@@ -213,3 +223,10 @@ def _locked(build_dir: Path) -> Iterator[None]:
         ) from None
     except PermissionError as error:
         raise KbError(f"cannot be written: {error.strerror}", file=error.filename or build_dir) from error
+
+
+def serve(config: Config, port: int) -> None:
+    """Preview the site; see `kb.pipeline.serve`."""
+    from kb.pipeline.serve import serve as run
+
+    run(config, port)

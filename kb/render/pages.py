@@ -87,7 +87,8 @@ class _Renderer:
         self.pages: dict[str, str] = {}
         self.merged = {gone: into for gone, into in given.merged if gone not in given.papers}
         self.writer = Writer(given.taxonomy, self.resolve, given.settings.repository)
-        newest = sorted(given.papers.values(), key=lambda paper: paper.dates.published or "", reverse=True)
+        by_key = sorted(given.papers.values(), key=lambda paper: paper.key)
+        newest = sorted(by_key, key=lambda paper: paper.dates.published or "", reverse=True)
         self.rows = {paper.key: row_of(paper, given.taxonomy) for paper in newest}
         known = {key: paper for key, paper in given.papers.items() if self._labels_known(paper)}
         rows = {key: row for key, row in self.rows.items() if key in known}

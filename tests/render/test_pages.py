@@ -1,0 +1,271 @@
+"""The pages of a small library."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from kb.config import SiteSettings
+from kb.errors import DataError
+from kb.export.bibtex import render_bibtex
+from kb.records.candidates import Candidate, CandidateState
+from kb.records.models import Paper
+from kb.records.taxonomy import load_taxonomy
+from kb.render.branches import view_facets, walk
+from kb.render.pages import LIST_LIMIT, Site, SiteInput, navigation, render_site
+from kb.render.views import row_of
+from tests.library import REPO, invent_papers
+
+TAXONOMY = load_taxonomy(REPO / "taxonomy.yaml")
+
+
+@cache
+def templates() -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in (REPO / "templates").iterdir()}
+
+
+def site_input(*papers: Paper, **changes: Any) -> SiteInput:
+    settings = SiteSettings(title="T", repository="https://github.com/example/survey")
+    given = SiteInput({p.key: p for p in papers}, TAXONOMY, settings, templates(), render_bibtex)
+    return replace(given, **changes)
+
+
+def paper(key: str = "a2020b", **fields: Any) -> Paper:
+    return Paper.from_data(key, {"title": "A Title", "authors": ["Ada Almeida"], **fields})
+
+
+def render(*papers: Paper, **changes: Any) -> Site:
+    return render_site(site_input(*papers, **changes))
+
+
+def test_every_kind_of_page_is_there_even_without_a_record() -> None:
+    """An empty knowledge base has a site: home, table, taxonomy, work list and all branches."""
+    pages = render().pages
+    assert {"index.md", "survey.md", "taxonomy.md", "needs-work.md"} <= pages.keys()
+    assert all(f"branches/{branch}.md" in pages for branch in TAXONOMY.branches)
+
+
+def test_pages_do_not_depend_on_the_order_of_records() -> None:
+    """The same records in another order give the same bytes."""
+    papers = invent_papers(40)
+    assert render(*papers) == render(*reversed(papers))
+
+
+def test_confirmed_and_proposed_labels_are_told_apart() -> None:
+    """A person's word makes a label confirmed, a list's or a classifier's only proposed, with the witnesses named."""
+    labels = [
+        {"branch": "shorter/rl", "by": "list", "source": "someone/list"},
+        {"branch": "shorter/rl", "by": "person", "source": "Ada", "state": "confirmed"},
+        {"branch": "smaller", "by": "classifier", "source": "v1", "confidence": 0.5},
+        {"branch": "faster", "by": "list", "source": "someone/list"},
+        {"branch": "faster", "by": "person", "source": "Ada", "state": "rejected"},
+    ]
+    pages = render(paper(labels=labels)).pages
+    rows = [line for line in pages["papers/a2020b.md"].splitlines() if "kb-standing" in line]
+    assert [row.split("kb-standing-")[1].split('"')[0] for row in rows] == [
+        "confirmed",
+        "proposed",
+        "rejected",
+    ]
+    assert "Ada &#40;person&#41;: confirmed" in rows[0]
+    assert "v1 &#40;classifier, 50% sure&#41;: proposed" in rows[1]
+    assert "1 paper: 1 label confirmed by a person, 0 proposed" in pages["branches/shorter.md"]
+    assert "1 paper: 0 labels confirmed by a person, 1 proposed" in pages["branches/smaller.md"]
+    assert "0 papers" in pages["branches/faster.md"]
+
+
+def test_a_branch_counts_each_paper_of_its_sub_branches_once() -> None:
+    """A paper in two sub-branches is one paper of the branch above."""
+    papers = {p.key: p for p in invent_papers(80)}
+    rows = {key: row_of(p, TAXONOMY) for key, p in papers.items()}
+    for facet in view_facets(TAXONOMY, papers, rows):
+        for branch in walk(facet.branches):
+            keys = [entry.row.key for entry in branch.entries]
+            assert len(keys) == len(set(keys)) == branch.confirmed + branch.proposed
+            below = {entry.row.key for child in branch.children for entry in child.entries}
+            assert below <= set(keys)
+
+
+def test_a_misspelt_reference_is_shown_and_reported_with_its_place() -> None:
+    """A reference in a review that leads nowhere names the record and the field."""
+    site = render(paper(review={"insight": "As in [[nobody2020x]]."}))
+    assert "&#91;&#91;nobody2020x&#93;&#93;" in site.pages["papers/a2020b.md"]
+    (problem,) = site.problems
+    assert (problem.file, problem.field) == ("papers/a2020b.yaml", "review.insight")
+    assert "nobody2020x" in problem.message
+
+
+def test_references_lead_to_papers_and_branches() -> None:
+    """References in reviews and in hand-written pages become relative links; merged keys lead to what stayed."""
+    site = render(
+        paper(review={"insight": "Like [[c2021d]], in [[branch:smaller/quantization]]."}),
+        paper("c2021d", dates={"published": "2021"}),
+        handwritten={"themes.md": "# T\n\n[[old2019x|that one]]\n"},
+        merged=(("old2019x", "c2021d"),),
+    )
+    assert site.problems == ()
+    assert "[Almeida &#40;2021&#41;](c2021d.md)" in site.pages["papers/a2020b.md"]
+    assert "[Quantization](../branches/smaller/quantization.md)" in site.pages["papers/a2020b.md"]
+    assert "[that one](papers/c2021d.md)" in site.pages["themes.md"]
+
+
+def test_a_label_outside_the_taxonomy_is_reported_with_its_place() -> None:
+    """A branch that is gone does not break the page, but is named with record and field."""
+    site = render(paper(labels=[{"branch": "no/such", "by": "list", "source": "l"}]))
+    (problem,) = site.problems
+    assert (problem.file, problem.field) == ("papers/a2020b.yaml", "labels.0.branch")
+
+
+def test_a_merged_key_sends_the_reader_on_through_all_merges() -> None:
+    """The page of a key that was merged twice leads to the record that stayed; a circle or a gap is reported."""
+    site = render(paper(), merged=(("one", "two"), ("two", "a2020b"), ("x", "y"), ("y", "x")))
+    assert 'url=a2020b.html"' in site.pages["papers/one.html"]
+    assert 'url=a2020b.html"' in site.pages["papers/two.html"]
+    assert "<script" not in site.pages["papers/one.html"]
+    assert {p.file for p in site.problems} == {"papers/_decisions.yaml"}
+    assert len(site.problems) == 2
+
+
+def test_an_unsafe_link_is_only_words() -> None:
+    """What a source called a URL and is none is shown and leads nowhere."""
+    waiting = Candidate(
+        id="c1",
+        state=CandidateState.UNRESOLVED,
+        title="<b>T</b>",
+        url="javascript:alert(1)",
+        reason="no author | none",
+        seen_in=("list x",),
+    )
+    page = render(candidates=(waiting,)).pages["needs-work.md"]
+    assert 'href="javascript' not in page
+    assert "&#60;b&#62;T&#60;/b&#62;: no author &#124; none" in page
+
+
+def test_a_suspicious_candidate_stands_beside_the_record_it_resembles() -> None:
+    """A person can compare the two."""
+    waiting = Candidate(
+        id="c1",
+        state=CandidateState.SUSPICIOUS,
+        title="A title",
+        reason="same title",
+        like=("a2020b", "gone"),
+    )
+    page = render(paper(), candidates=(waiting,)).pages["needs-work.md"]
+    assert "Compare [A Title](papers/a2020b.md)" in page
+
+
+def test_a_stub_says_what_is_missing_and_where_to_write_it() -> None:
+    """A record without a review invites to write one, with a link to the file."""
+    page = render(paper()).pages["papers/a2020b.md"]
+    assert "Still missing: summary, problem" in page
+    assert "https://github.com/example/survey/edit/main/papers/a2020b.yaml" in page
+
+
+def test_a_withdrawn_paper_is_flagged_everywhere_it_is_listed() -> None:
+    """Nobody reads a withdrawn paper without seeing that it is."""
+    labels = [{"branch": "smaller", "by": "list", "source": "l"}]
+    gone = paper(
+        publication_state="withdrawn",
+        withdrawn_reason="an error",
+        labels=labels,
+        dates={"published": "2020"},
+        review={"focus": "F"},
+    )
+    pages = render(gone).pages
+    assert "Reason given: an error" in pages["papers/a2020b.md"]
+    assert all("withdrawn" in pages[p] for p in ("survey.md", "survey/2020.md", "branches/smaller.md"))
+
+
+def test_long_lists_are_split_by_year() -> None:
+    """No page lists more papers than a browser shows at once, but those of one year."""
+    papers = [
+        paper(
+            f"a{n}",
+            dates={"published": str(2020 + n % 2)},
+            labels=[{"branch": "smaller", "by": "list", "source": "l"}],
+        )
+        for n in range(LIST_LIMIT + 1)
+    ]
+    pages = render(*papers).pages
+    assert "papers/a1.md" not in pages["branches/smaller.md"]
+    assert "../../papers/a1.md" in pages["branches/smaller/2021.md"]
+
+
+def test_a_page_may_not_take_a_generated_name() -> None:
+    """A hand-written page that kb would overwrite is an error that names it."""
+    with pytest.raises(DataError, match=r"site/docs/survey\.md"):
+        render(handwritten={"survey.md": "# Mine\n"})
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"), [("# ok\n{% if %}", 2), ("{{ nothing }}", 1), ("\n{{ paper.nope }}", 2)]
+)
+def test_a_broken_template_is_named_with_its_line(broken: str, line: int) -> None:
+    """A slip in a template is one line that says where."""
+    with pytest.raises(DataError) as caught:
+        render(paper(), templates=templates() | {"paper.md.j2": broken})
+    assert (caught.value.file, caught.value.line) == ("templates/paper.md.j2", line)
+
+
+def test_records_stay_out_of_the_navigation() -> None:
+    """The navigation has the size of the taxonomy's top, whatever the number of records."""
+    nav = navigation(TAXONOMY, {"themes.md": "", "about.md": ""})
+    assert "papers/" not in str(nav)
+    assert "directions.md" not in str(nav)
+    assert {"Home": "index.md"} in nav
+
+
+def test_home_says_what_there_is() -> None:
+    """Counts, newest papers, latest reviews and how to cite stand on the first page."""
+    settings = SiteSettings(title="My $survey$", citation_authors=("Ada Almeida",), citation_year=2026)
+    site = render(
+        paper(dates={"published": "2025-01"}, review={"state": "done", "focus": "F"}),
+        paper("c2021d", title="B", dates={"published": "2024"}),
+        settings=settings,
+    )
+    home = site.pages["index.md"]
+    assert "**2** papers" in home
+    assert "**1** reviewed" in home
+    assert home.index("papers/a2020b.md") < home.index("papers/c2021d.md")
+    assert r"My &#92;&#36;survey&#92;&#36;" in home
+    assert "Ada Almeida. My &#36;survey&#36;&#46; 2026" in home
+
+
+def test_the_paper_page_shows_all_that_is_known() -> None:
+    """Identifiers, ORCID, code, data, claims, notes with their language, abstract and sources each have their place."""
+    full = paper(
+        authors=[{"name": "Ada Almeida", "orcid": "0000-0002-1825-0097"}, "Jun Fukuda"],
+        identifiers={
+            "arxiv_id": "2504.04823",
+            "arxiv_version": 2,
+            "doi": "10.1145/3666122",
+            "openreview": "G8LaO1P0xv",
+            "acl_anthology": "2024.acl-long.510",
+            "semantic_scholar": "a" * 40,
+            "url": "https://example.org/p_1",
+        },
+        links={"code": ["https://github.com/x/y"], "data": ["https://example.org/d"]},
+        claims=[{"id": "c1", "statement": "It | works", "arxiv_version": 2, "place": "Table 2"}],
+        notes=[{"text": "好", "lang": "zh", "source": "someone/list", "kind": "screening"}],
+        abstract="Abstract text",
+    )
+    page = render(full, seen_in={"a2020b": ["zotero"]}).pages["papers/a2020b.md"]
+    for piece in (
+        'href="https://orcid.org/0000-0002-1825-0097"',
+        'href="https://arxiv.org/abs/2504.04823v2"',
+        'href="https://doi.org/10.1145/3666122"',
+        'href="https://openreview.net/forum&#63;id&#61;G8LaO1P0xv"',
+        'href="https://aclanthology.org/2024.acl-long.510/"',
+        'href="https://example.org/p&#95;1"',
+        'href="https://github.com/x/y"',
+        "It &#124; works | Table 2, version 2",
+        'lang="zh"',
+        "Screening note from someone/list",
+        "Abstract text",
+        "someone/list, zotero",
+        "@misc{a2020b,",
+    ):
+        assert piece in page
