@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from kb.ids import KINDS, is_safe_url
 from kb.sources import list_fields as fields
-from kb.sources.entry import EntryReview, Problem, SourceEntry, SourceResult, Status
+from kb.sources.entry import EntryReview, Heading, Problem, SourceEntry, SourceResult, Status
 from kb.sources.latex import strip_latex
 from kb.sources.list_outline import heading_text
 from kb.sources.markdown import Block, Heading, Item, Lines, Paragraph, Row, Span, parse_blocks, text_of
@@ -113,6 +113,8 @@ class SurveyReadme:
             url=None if review.identifiers else review.url,
             published=review.year,
             code=tuple(review.code),
+            # What a review focuses on is where its paper belongs, if the taxonomy knows the words.
+            headings=(Heading(path=(review.cells["focus"],)),) if review.cells.get("focus") else (),
             review=_entry_review(review),
             where=f"{where}:{review.line}",
         )
