@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from kb.ids import KINDS, is_safe_url
 from kb.sources import list_fields as fields
-from kb.sources.entry import EntryReview, Heading, Problem, SourceEntry, SourceResult, Status
+from kb.sources.entry import EntryReview, Problem, SourceEntry, SourceResult, Status
+from kb.sources.entry import Heading as EntryHeading
 from kb.sources.latex import strip_latex
 from kb.sources.list_outline import heading_text
 from kb.sources.markdown import Block, Heading, Item, Lines, Paragraph, Row, Span, parse_blocks, text_of
@@ -114,7 +115,7 @@ class SurveyReadme:
             published=review.year,
             code=tuple(review.code),
             # What a review focuses on is where its paper belongs, if the taxonomy knows the words.
-            headings=(Heading(path=(review.cells["focus"],)),) if review.cells.get("focus") else (),
+            headings=(EntryHeading(path=(review.cells["focus"],)),) if review.cells.get("focus") else (),
             review=_entry_review(review),
             where=f"{where}:{review.line}",
         )
