@@ -88,9 +88,15 @@ class AwesomeList:
                 code=tuple(draft.code),
                 data=tuple(draft.data),
                 headings=tuple(Heading(path=path, facet=self.settings.facet) for path in item.paths),
-                notes=tuple(EntryNote(text=t, lang=fields.language(t), kind=kind) for t, kind in draft.notes),
+                notes=self._notes(draft.notes),
                 where=f"{where}:{item.lines[0]}",
             )
+
+    def _notes(self, notes: Iterable[tuple[str, str]]) -> tuple[EntryNote, ...]:
+        """The remarks of one's own list; other people's sentences are not ours to store."""
+        if not self.settings.keep_notes:
+            return ()
+        return tuple(EntryNote(text=text, lang=fields.language(text), kind=kind) for text, kind in notes)
 
 
 @dataclass

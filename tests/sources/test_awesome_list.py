@@ -17,7 +17,7 @@ A, B, C = "2501.00001", "2501.00002", "2501.00003"
 
 
 def parse(text: str, **changes: object) -> SourceResult:
-    settings_ = ListSettings.model_validate({"name": "someone/some-list", **changes})
+    settings_ = ListSettings.model_validate({"name": "someone/some-list", "keep_notes": True, **changes})
     return AwesomeList(settings_).parse(text, where="README.md")
 
 
@@ -195,6 +195,12 @@ def test_nested_bullets_are_remarks_on_the_paper_above() -> None:
     assert notes == [
         ("not relevant for us", "en", "screening"), ("训练时修剪", "zh", "note"), ("trims with α", "en", "note"),
     ]  # fmt: skip
+
+
+def test_the_remarks_of_somebody_elses_list_are_not_kept() -> None:
+    text = f"## M\n\n- [Trimming Tall Trees with Care](https://arxiv.org/abs/{A}) `not relevant for us`\n"
+    (entry,) = parse(text, keep_notes=False).entries
+    assert entry.notes == ()
 
 
 def test_nested_bullets_below_prose_are_papers() -> None:
