@@ -47,7 +47,7 @@ def serve(folder: Path) -> ThreadingHTTPServer:
 
 def kinds(site: Path) -> dict[str, str]:
     """One page of each kind, by name of the kind."""
-    papers = sorted((site / "papers").glob("*.html"))
+    papers = [p for p in sorted((site / "papers").glob("*.html")) if b"http-equiv" not in p.read_bytes()]
     longest = max(papers, key=lambda path: path.stat().st_size, default=None)
     shortest = min(papers, key=lambda path: path.stat().st_size, default=None)
     years = sorted((site / "survey").glob("*.html"))

@@ -1,0 +1,296 @@
+"""The built site in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from kb.config import load_config
+from kb.pipeline.build import build
+from kb.records.candidates import Candidate, CandidateState, render_candidates
+from scripts.screenshots import FLAGS, chromium, kinds, serve
+from tests.library import HOSTILE, make_library
+
+playwright_api = pytest.importorskip("playwright.sync_api")
+
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 900}
+
+
+@dataclass
+class Visit:
+    """A browser window that lets nothing out, and what it noticed."""
+
+    page: Any
+    base: str
+    strangers: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Any:
+        self.page.goto(f"{self.base}/{path}")
+        return self.page
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built site with hostile records, waiting works and a merged key."""
+    root = tmp_path_factory.mktemp("browser") / "kb"
+    make_library(root, 30)
+    hostile = [
+        Candidate(
+            id=f"c{n}",
+            state=state,
+            title=text,
+            url="javascript:window.pwned=9",
+            reason=text,
+            seen_in=("l x",),
+        )
+        for n, (text, state) in enumerate((text, state) for text in HOSTILE for state in CandidateState)
+    ]
+    config = load_config(root, {})
+    config.candidates_path.write_text(render_candidates(tuple(hostile)), encoding="utf-8")
+    config.decisions_path.write_text("merged:\n  - gone: old2020name\n    into: feng2025efficient\n")
+    build(config)
+    return (root / "build" / "site").resolve()
+
+
+@pytest.fixture(scope="session")
+def base(site: Path) -> Iterator[str]:
+    server = serve(site)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """System Chromium; skipped with the reason where there is none, unless KB_REQUIRE_BROWSER=1."""
+    required = os.environ.get("KB_REQUIRE_BROWSER") == "1"
+    with playwright_api.sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        except playwright_api.Error as error:
+            if required:
+                raise
+            pytest.skip(f"no browser: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any, base: str) -> Iterator[Visit]:
+    yield from _visit(browser, base, DESKTOP)
+
+
+@pytest.fixture
+def phone(browser: Any, base: str) -> Iterator[Visit]:
+    yield from _visit(browser, base, PHONE)
+
+
+def _visit(browser: Any, base: str, viewport: dict[str, int]) -> Iterator[Visit]:
+    """A window; when the test is over, nothing may have gone out and nothing may have gone wrong."""
+    context = browser.new_context(viewport=viewport, color_scheme="light")
+    seen = Visit(context.new_page(), base)
+
+    def decide(route: Any) -> None:
+        if urlsplit(route.request.url).hostname == "127.0.0.1":
+            route.continue_()
+        else:
+            seen.strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", decide)
+    seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type in {"error", "warning"} else None)
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    yield seen
+    pwned = seen.page.evaluate("window.pwned")
+    context.close()
+    assert seen.strangers == []
+    assert seen.errors == []
+    assert pwned is None
+
+
+KINDS = (
+    "index survey taxonomy themes directions needs-work about paper-reviewed paper-bare year branch".split()
+)
+
+
+def hostile_pages(site: Path) -> list[tuple[str, str]]:
+    """(page, title) of each record with a hostile title."""
+    found = []
+    for number, text in enumerate(HOSTILE, start=2):
+        (path,) = (site / "papers").glob(f"*-{number}.html")
+        found.append((f"papers/{path.name}", f"{text} {number}"))
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_a_hostile_title_is_text_in_the_page_and_in_the_tab(visit: Visit, site: Path, number: int) -> None:
+    """Markup, templates, Markdown and math of a title are shown as typed; no script of it ran."""
+    path, title = hostile_pages(site)[number]
+    page = visit.open(path)
+    heading = page.locator("article h1")
+    assert heading.evaluate("e => e.firstChild.textContent").strip() == title
+    assert page.title() == f"{title} - A test survey"
+    assert page.locator(".kb-note p").first.inner_text() == HOSTILE[number]
+    assert page.locator("article img, article script, article a[href^='javascript:']").count() == 0
+    assert page.locator("article em, article strong").count() == 0
+
+
+def test_hostile_waiting_works_are_text(visit: Visit) -> None:
+    """What sources say of works that nobody looked at yet is harmless as well."""
+    page = visit.open("needs-work.html")
+    assert page.locator("a[href^='javascript:']").count() == 0
+    assert page.locator("article script, article img").count() == 0
+    assert HOSTILE[0] in page.locator("article").inner_text()
+
+
+def search(page: Any, words: str) -> Any:
+    page.wait_for_load_state("networkidle")
+    box = page.locator("input.md-search__input")
+    box.click()
+    page.wait_for_load_state("networkidle")  # the index is asked for on the first click
+    box.press_sequentially(words)
+    results = page.locator(".md-search-result__item")
+    results.first.wait_for(timeout=10_000)
+    return results
+
+
+def test_search_finds_a_paper_and_leads_to_it(visit: Visit) -> None:
+    """Typing words of a title gives the paper first."""
+    results = search(visit.open("index.html"), "quantization hurts reasoning")
+    assert "Quantization Hurts Reasoning" in results.first.inner_text()
+    link = results.first.locator("a").first
+    assert "papers/liu2025quantization.html" in str(link.get_attribute("href"))
+
+
+@pytest.mark.parametrize("words", ["window pwned", "onerror", "not bold", "backslash", "pipe"])
+def test_hostile_titles_are_text_in_search_results(visit: Visit, words: str) -> None:
+    """The list of results is made as HTML by a script: nothing of a title may come alive there."""
+    page = visit.open("index.html")
+    results = search(page, words)
+    assert results.count() > 0
+    assert page.locator(".md-search-result script, .md-search-result img").count() == 0
+    assert page.locator(".md-search-result a[href^='javascript:']").count() == 0
+
+
+def test_dark_mode_can_be_chosen_and_stays(visit: Visit) -> None:
+    """The button changes the colours, and the next page keeps the choice."""
+    page = visit.open("index.html")
+    scheme = "document.body.getAttribute('data-md-color-scheme')"
+    assert page.evaluate(scheme) == "default"
+    page.locator("form[data-md-component='palette'] label:not([hidden])").click()
+    assert page.evaluate(scheme) == "slate"
+    visit.open("survey.html")
+    assert page.evaluate(scheme) == "slate"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_page_scrolls_sideways_on_a_phone(phone: Visit, site: Path, kind: str) -> None:
+    """360 pixels are enough for every kind of page, hostile titles included."""
+    page = phone.open(kinds(site)[kind])
+    page.wait_for_load_state("networkidle")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_no_hostile_title_scrolls_sideways_on_a_phone(phone: Visit, site: Path, number: int) -> None:
+    """Long words without spaces are broken."""
+    page = phone.open(hostile_pages(site)[number][0])
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_have_what_a_screen_reader_needs(visit: Visit, site: Path, kind: str) -> None:
+    """One main heading, a language, headings without gaps, words in every link, an alternative for each picture."""
+    page = visit.open(kinds(site)[kind])
+    assert page.locator("h1").count() == 1
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("main").count() == 1
+    levels = page.evaluate(
+        "[...document.querySelectorAll('article :is(h1,h2,h3,h4)')].map(e => +e.tagName[1])"
+    )
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    empty = page.evaluate(
+        "[...document.querySelectorAll('article a')].filter(a => !a.innerText.trim() && !a.title && !a.ariaLabel).length"
+    )
+    assert empty == 0
+    ids = page.evaluate("[...document.querySelectorAll('article [id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["index", "paper-reviewed", "survey", "branch"])
+def test_text_stands_out_from_its_background(
+    browser: Any, base: str, site: Path, kind: str, scheme: str
+) -> None:
+    """Links, states and labels reach a contrast of 4.5 to 1 (WCAG 2.1, 1.4.3) in both palettes."""
+    context = browser.new_context(color_scheme=scheme, viewport=DESKTOP)
+    page = context.new_page()
+    page.goto(f"{base}/{kinds(site)[kind]}")
+    weak = page.evaluate(_CONTRAST)
+    context.close()
+    assert weak == []
+
+
+_CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1);
+                      const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3]));
+  const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+                       return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = e => { const layers = [];
+    for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); layers.push(c); if (c[3] === 1) break; }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]); };
+  const weak = [];
+  for (const e of document.querySelectorAll('article :is(p, a, span, small, td, th, li, h1, h2, h3, dt, dd):not(.headerlink)')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const below = ground(e), text = over(rgba(getComputedStyle(e).color), below);
+    const [a, b] = [light(text), light(below)].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) weak.push(e.tagName + '.' + e.className + ' ' + ((a + 0.05) / (b + 0.05)).toFixed(2));
+  }
+  return [...new Set(weak)];
+}"""
+
+
+def test_a_merged_key_leads_to_its_record(visit: Visit) -> None:
+    """Opening the old address ends on the page of the record that stayed."""
+    page = visit.open("papers/old2020name.html")
+    page.wait_for_url("**/papers/feng2025efficient.html")
+    assert "Efficient Reasoning Models" in page.locator("h1").inner_text()
+
+
+def test_every_link_within_the_site_leads_to_a_page(site: Path) -> None:
+    """No link on any page is broken: its file is there."""
+    missing = set()
+    for path in site.rglob("*.html"):
+        for href in re.findall(r'<a [^>]*?href="([^"#?]+)', path.read_text(encoding="utf-8")):
+            parts = urlsplit(href)
+            if not parts.scheme and not parts.netloc and path.name != "404.html":
+                target = (path.parent / parts.path).resolve()
+                if not (target.is_file() or (target / "index.html").is_file()):
+                    missing.add((path.name, href))
+    assert missing == set()
+
+
+def test_the_site_can_be_read_from_disk(browser: Any, site: Path) -> None:
+    """Opening index.html as a file shows the page with its style, and links lead to pages."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator("article a", has_text="Shorter").first.click()
+    page.wait_for_url("**/branches/shorter.html")
+    assert page.locator("h1").evaluate("e => e.firstChild.textContent").strip() == "Shorter"
+    context.close()
