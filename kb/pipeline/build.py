@@ -30,7 +30,7 @@ from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
 from kb.records.library import load_library
 from kb.records.taxonomy import load_taxonomy
-from kb.render.pages import Site, SiteInput, navigation, render_site
+from kb.render.pages import Site, SiteInput, render_site
 from kb.render.views import Problem
 
 Mode = Literal["full", "incremental", "unchanged"]
@@ -114,8 +114,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}
-    nav = navigation(taxonomy, handwritten)
-    return files | pages | {"mkdocs.yml": frame(config, nav)}, site
+    return files | pages | {"mkdocs.yml": frame(config, taxonomy)}, site
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from kb.config import Config
 from kb.errors import ConfigError, DataError, KbError
 from kb.records.files import read_utf8
+from kb.records.taxonomy import Taxonomy
+from kb.render.pages import expand_navigation
 
 # Older than anything built from it: a page is out of date only where the built one was taken away.
 _OLD = 315_532_800  # 1980-01-01
@@ -60,7 +61,7 @@ def read_templates(root: Path) -> dict[str, str]:
     return found
 
 
-def frame(config: Config, nav: list[dict[str, Any]]) -> bytes:
+def frame(config: Config, taxonomy: Taxonomy) -> bytes:
     """The mkdocs.yml of the stage: site/mkdocs.yml with what kb knows filled in.
 
     Raises:
@@ -75,6 +76,7 @@ def frame(config: Config, nav: list[dict[str, Any]]) -> bytes:
         raise ConfigError("holds no settings", file=path, fix="restore it from git")
     site = config.settings.site
     # Material puts the name into its pages as it is.
+    nav = expand_navigation(data.get("nav"), taxonomy)
     filled = {"site_name": html.escape(site.title), "docs_dir": "docs", "nav": nav}
     if site.url:
         filled["site_url"] = f"{site.url}/"
@@ -132,7 +134,7 @@ def _files(folder: Path, *, links: bool = False) -> list[Path]:
     for base, folders, names in os.walk(folder):
         linked = [name for name in folders if (Path(base) / name).is_symlink()]
         for name in [*names, *linked]:
-            if not name.startswith(".") or links:
+            if links or not (name.startswith(".") or name.endswith("~")):
                 found.append(Path(base) / name)
     return sorted(found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +66,16 @@ def render_template(env: jinja2.Environment, name: str, here: str, **values: Any
 
 
 def relative(target: str, here: str) -> str:
-    """The link from page `here` to page `target`, both relative to docs/."""
-    return posixpath.relpath(target, posixpath.dirname(here) or ".")
+    """The link from page `here` to page `target`, both relative to docs/.
+
+    >>> relative("branches/smaller/pruning.md", "branches/faster.md"), relative("index.md", "papers/a.md")
+    ('smaller/pruning.md', '../index.md')
+    """
+    there, home = target.split("/"), here.split("/")[:-1]
+    same = 0
+    while same < min(len(home), len(there) - 1) and home[same] == there[same]:
+        same += 1
+    return "/".join([".."] * (len(home) - same) + there[same:])
 
 
 def outward(url: str, label: str | None = None) -> SafeText:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 # C0 and C1 controls (Python-Markdown's own place-holders use them), direction overrides, surrogates, non-characters.
 _DROPPED = re.compile(
@@ -35,6 +36,7 @@ def visible(text: str) -> str:
     return " ".join(_DROPPED.sub("", text).split())
 
 
+@lru_cache(maxsize=1 << 17)  # a title stands on a dozen pages
 def escape_text(text: str) -> SafeText:
     """One line that Markdown and HTML show as it is, wherever in a paragraph, heading or table cell it stands."""
     return SafeText(_PUNCTUATION.sub(_entity, visible(text)))

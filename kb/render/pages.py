@@ -35,6 +35,7 @@ LIST_LIMIT = 200
 # On the page of what needs work each list is cut here: it is a start, not an archive.
 WORK_LIMIT = 100
 NEWEST = 8
+TOP_BRANCHES = "top-branches"
 
 
 @dataclass(frozen=True)
@@ -318,22 +319,20 @@ def _live(paper: Paper) -> list[str]:
     return [label.branch for label in paper.labels if label.state.value != "rejected"]
 
 
-def navigation(taxonomy: Taxonomy, handwritten: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The `nav` of mkdocs.yml: fixed pages and the top branches; records stay out, or the build turns quadratic."""
-    first = taxonomy.facets[0]
-    branches = [{escape(top.title): page_of_branch(top.id)} for top in first.branches]
-    entries: list[dict[str, Any]] = [
-        {"Home": "index.md"},
-        {"Summary table": "survey.md"},
-        {f"By {escape(first.title.lower())}": [*branches, {"All branches": "taxonomy.md"}]},
-        {"Themes": "themes.md"},
-        {"Research directions": "directions.md"},
-        {"What needs work": "needs-work.md"},
-        {"About": "about.md"},
-    ]
-    made = {"index.md", "survey.md", "needs-work.md"}
-    return [
-        entry
-        for entry in entries
-        if not isinstance(path := next(iter(entry.values())), str) or path in made or path in handwritten
-    ]
+def expand_navigation(nav: Any, taxonomy: Taxonomy) -> Any:
+    """The `nav` of site/mkdocs.yml with ``top-branches`` replaced by the branches at the top of the first facet.
+
+    Records never stand in it: listing every page would make the build quadratic.
+    """
+    if isinstance(nav, dict):
+        return {title: expand_navigation(entry, taxonomy) for title, entry in nav.items()}
+    if not isinstance(nav, list):
+        return nav
+    expanded: list[Any] = []
+    for entry in nav:
+        if entry == TOP_BRANCHES:
+            tops = taxonomy.facets[0].branches
+            expanded += [{escape(top.title): page_of_branch(top.id)} for top in tops]
+        else:
+            expanded.append(expand_navigation(entry, taxonomy))
+    return expanded

@@ -15,7 +15,7 @@ from kb.records.candidates import Candidate, CandidateState
 from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
 from kb.render.branches import view_facets, walk
-from kb.render.pages import LIST_LIMIT, Site, SiteInput, navigation, render_site
+from kb.render.pages import LIST_LIMIT, Site, SiteInput, expand_navigation, render_site
 from kb.render.views import row_of
 from tests.library import REPO, invent_papers
 
@@ -210,12 +210,17 @@ def test_a_broken_template_is_named_with_its_line(broken: str, line: int) -> Non
     assert (caught.value.file, caught.value.line) == ("templates/paper.md.j2", line)
 
 
-def test_records_stay_out_of_the_navigation() -> None:
-    """The navigation has the size of the taxonomy's top, whatever the number of records."""
-    nav = navigation(TAXONOMY, {"themes.md": "", "about.md": ""})
-    assert "papers/" not in str(nav)
-    assert "directions.md" not in str(nav)
-    assert {"Home": "index.md"} in nav
+def test_the_navigation_grows_with_the_top_of_the_taxonomy_alone() -> None:
+    """Its place-holder becomes the branches at the top of the first facet, wherever it stands."""
+    nav = expand_navigation(
+        [{"Home": "index.md"}, {"By direction": ["top-branches", {"All": "a.md"}]}], TAXONOMY
+    )
+    tops = [
+        {"Shorter": "branches/shorter.md"},
+        {"Smaller": "branches/smaller.md"},
+        {"Faster": "branches/faster.md"},
+    ]
+    assert nav == [{"Home": "index.md"}, {"By direction": [*tops, {"All": "a.md"}]}]
 
 
 def test_home_says_what_there_is() -> None:
