@@ -14,6 +14,7 @@ from kb.config import Config
 from kb.errors import DataError
 from kb.pipeline.store import Store, inside_root, open_store
 from kb.reconcile.match import UNLIKE, likeness
+from kb.records.candidates import how_to_decide
 from kb.records.models import AssignmentState, Paper, ReviewState, Witness
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
@@ -201,8 +202,9 @@ def sources_still_name_it(store: Store) -> Iterator[Found]:
 
 def titles_agree_with_arxiv(store: Store) -> Iterator[Found]:
     """The record's title is like the one that arXiv has under the same id: lists contain wrong links."""
+    by_id = {paper.identifiers.arxiv_id: paper for paper in store.library.values()}
     for row in store.rows.values():
-        paper = store.library.get(row.paper or "")
+        paper = store.library.get(row.paper or "") or by_id.get(row.entry.entry_id)
         if paper is None or row.entry.source != "arxiv" or not row.entry.title:
             continue
         if likeness(normal_title(paper.title), normal_title(row.entry.title)) < UNLIKE:
@@ -218,7 +220,7 @@ def suspicious_pairs_are_decided(store: Store) -> Iterator[Found]:
     """An entry that may or may not be a paper of the survey waits for a person."""
     for candidate in store.candidates:
         if candidate.state.value == "suspicious":
-            fix = f"kb same {candidate.id} KEY, kb different {candidate.id} KEY, or kb reject {candidate.id} --reason ..."
+            fix = how_to_decide(candidate)
             message = f"{candidate.id} {candidate.title or candidate.identifiers}: {candidate.reason}"
             yield _warn(message, fix=fix, file="papers/_candidates.jsonl")
 

@@ -23,8 +23,8 @@ from kb.reconcile.reconcile import Base, Plan
 from kb.reconcile.rows import Row, Rows, load_cursors, load_rows, render_cursors, render_rows, source_file
 from kb.records.candidates import Candidate, load_candidates, render_candidates
 from kb.records.decisions import Decisions, load_decisions, render_decisions
-from kb.records.files import read_utf8, remove, remove_leftovers, write_atomic
-from kb.records.library import Library, load_library
+from kb.records.files import read_utf8, remove, remove_leftovers, write_all, write_atomic
+from kb.records.library import Library, content_hash, load_library
 from kb.records.taxonomy import Taxonomy, load_taxonomy
 from kb.sources.entry import SourceEntry
 
@@ -43,8 +43,26 @@ class Store:
     cursors: Mapping[str, Mapping[str, Any]]
 
     def text(self, key: str) -> str:
-        """The YAML text of one record."""
+        """The YAML text of one record.
+
+        Raises:
+            LockError: a person has edited it since it was read.
+        """
+        self.check_unchanged(self.library.path(key))
         return read_utf8(self.library.path(key))
+
+    def check_unchanged(self, path: Path) -> None:
+        """Raise if the record in `path` is not what was read: a person's edit is newer than what kb worked out."""
+        try:
+            now = content_hash(path.read_bytes())
+        except OSError:
+            now = None
+        if now != self.library.hashes.get(path.stem):
+            raise LockError(
+                "was edited while kb was at work; nothing of the edit is lost",
+                file=path,
+                fix="run the command again",
+            )
 
     def base(self, *, rows: Rows | None = None, decisions: Decisions | None = None) -> Base:
         """What reconcile starts from; `rows` and `decisions` replace those on disk."""
@@ -119,7 +137,12 @@ def locked(config: Config) -> Iterator[None]:
     except OSError as error:
         raise KbError(f"cannot be locked: {error.strerror or error}", file=config.state_dir) from error
     try:
-        for folder in (config.papers_dir, config.sources_dir, config.papers_dir / "_merged"):
+        for folder in (
+            config.papers_dir,
+            config.sources_dir,
+            config.papers_dir / "_merged",
+            library_cache(config).parent,
+        ):
             remove_leftovers(folder)
         yield
     finally:
@@ -131,32 +154,55 @@ def write_plan(store: Store, plan: Plan, cursors: Mapping[str, Mapping[str, Any]
 
     Returns:
         The number of files that changed.
+
+    Raises:
+        LockError: a person edited a record in the meantime. What is written so far is whole, and running again
+            comes to the same end.
     """
-    config = store.config
-    config.papers_dir.mkdir(parents=True, exist_ok=True)
-    changed = sum(write_atomic(store.library.path(key), plan.writes[key]) for key in sorted(plan.writes))
+    changed = write_records(store, plan.writes)
+    # Before the rows: once those are seen, nobody notices the difference again.
+    changed += write_conflicts(store, plan.conflicts)
     changed += write_rows(store, plan.rows.values())
-    conflicts = config.sources_dir / "_conflicts.jsonl"
-    if plan.conflicts or conflicts.exists():
-        changed += write_atomic(conflicts, render_conflicts(plan.conflicts))
-    if plan.candidates or config.candidates_path.exists():
-        changed += write_atomic(config.candidates_path, render_candidates(plan.candidates))
+    changed += write_candidates(store, plan.candidates)
     if cursors:
         changed += write_atomic(
-            config.sources_dir / "_cursors.json", render_cursors({**store.cursors, **cursors})
+            store.config.sources_dir / "_cursors.json", render_cursors({**store.cursors, **cursors})
         )
     return changed
 
 
+def write_records(store: Store, texts: Mapping[str, str]) -> int:
+    """Write records, none of which may have changed since `store` was read; returns how many changed."""
+    files = ((store.library.path(key), texts[key]) for key in sorted(texts))
+    return write_all(files, store.check_unchanged)
+
+
+def write_conflicts(store: Store, conflicts: tuple[Conflict, ...]) -> int:
+    path = store.config.sources_dir / "_conflicts.jsonl"
+    if not conflicts and not path.exists():
+        return 0
+    return write_atomic(path, render_conflicts(conflicts))
+
+
+def write_candidates(store: Store, candidates: tuple[Candidate, ...]) -> int:
+    path = store.config.candidates_path
+    if not candidates and not path.exists():
+        return 0
+    return write_atomic(path, render_candidates(candidates))
+
+
 def write_rows(store: Store, rows: Iterable[Row]) -> int:
-    """Write the last-seen entries, one file a source."""
-    by_source: dict[str, list[Row]] = {}
+    """Write the last-seen entries, one file a source; returns how many changed."""
+    files: dict[Path, list[Row]] = {}
     for row in rows:
-        by_source.setdefault(row.entry.source, []).append(row)
-    folder = store.config.sources_dir
-    return sum(
-        write_atomic(source_file(folder, name), render_rows(by_source[name])) for name in sorted(by_source)
-    )
+        files.setdefault(source_file(store.config.sources_dir, row.entry.source), []).append(row)
+    changed = {
+        source_file(store.config.sources_dir, row.entry.source)
+        for each in files.values()
+        for row in each
+        if store.rows.get(row.ref) is not row
+    }
+    return write_all((path, render_rows(files[path])) for path in sorted(changed))
 
 
 def write_decisions(store: Store, decisions: Decisions) -> None:
@@ -185,8 +231,11 @@ def keep_abstracts(config: Config, entries: Iterable[SourceEntry]) -> None:
 def write_log(config: Config, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
     """Append what a run did to a git-ignored log, one JSON line a fact."""
     path = config.state_dir / "log" / f"{name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise KbError(f"cannot be written: {error.strerror or error}", file=path) from error
     return path

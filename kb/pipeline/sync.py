@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from kb.config import Config, ListSettings
 from kb.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
+    EXIT_UPSTREAM,
     KbError,
     SafetyStop,
     UsageError,
@@ -32,6 +33,8 @@ from kb.sources.entry import (
     read_text,
 )
 
+SourceTable = Mapping[str, Callable[[Config], Iterable[Source]]]
+
 
 @dataclass
 class SyncReport:
@@ -50,7 +53,11 @@ class SyncReport:
     @property
     def exit_code(self) -> int:
         """The worst of what happened: what upstream refused, then what was incomplete."""
-        codes = [r.error.exit_code for r in self.results if r.status is Status.FAILED and r.error is not None]
+        codes = [
+            r.error.exit_code if r.error is not None else EXIT_UPSTREAM
+            for r in self.results
+            if r.status is Status.FAILED
+        ]
         if codes:
             return max(codes)
         partial = any(r.status is Status.PARTIAL or r.missing for r in self.results)
@@ -66,11 +73,13 @@ def sync(
     allow_removals: bool = False,
     progress: Progress = no_progress,
     done: Callable[[SourceResult], None] = lambda result: None,
+    sources: SourceTable = NETWORK_SOURCES,
 ) -> SyncReport:
     """Bring papers/ up to date with the sources.
 
     Args:
         names: sources to ask; all that kb.toml enables if empty. ``lists`` means every list.
+        sources: what there is to ask, by kind.
         dry_run: say what would change, write nothing.
         allow_removals: go on although a source lost an unusual share of its entries.
         done: called with the outcome of each source as it comes.
@@ -82,7 +91,7 @@ def sync(
     """
     with locked(config):
         store = open_store(config)
-        chosen = _choose(config, names)
+        chosen = _choose(config, names, sources)
         results: list[SourceResult] = []
         # arXiv last: it is asked about what the others brought.
         for source in sorted(chosen, key=lambda s: s.name == "arxiv"):
@@ -91,7 +100,8 @@ def sync(
             result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
             results.append(result)
             done(result)
-        return _settle(store, results, dry_run=dry_run)
+        # Asking takes minutes, and people go on editing: what they wrote in the meantime counts.
+        return _settle(open_store(config), results, dry_run=dry_run)
 
 
 def import_file(
@@ -140,9 +150,9 @@ def _list_settings(config: Config, name: str, creates: bool | None, keep_notes: 
     return found.model_copy(update=changes)
 
 
-def _choose(config: Config, names: Sequence[str]) -> list[Source]:
+def _choose(config: Config, names: Sequence[str], table: SourceTable) -> list[Source]:
     """The sources called `names`: a kind (lists), a source (zotero), or one list by its name."""
-    available = {kind: list(make(config)) for kind, make in NETWORK_SOURCES.items()}
+    available = {kind: list(make(config)) for kind, make in table.items()}
     if not names:
         return [source for sources in available.values() for source in sources]
     chosen: list[Source] = []
@@ -152,7 +162,7 @@ def _choose(config: Config, names: Sequence[str]) -> list[Source]:
         ]
         found = single or available.get(name, [])
         if not found:
-            lists = [source.name.split(":", 1)[-1] for source in available["lists"]]
+            lists = [source.name.split(":", 1)[-1] for source in available.get("lists", ())]
             raise UsageError(
                 f"{name!r} is no source that kb.toml enables",
                 fix=f"one of: {', '.join([*available, *lists])}",
@@ -187,10 +197,11 @@ def _wanted_from_arxiv(
     for paper in store.library.values():
         if paper.identifiers.arxiv_id:
             versions[paper.identifiers.arxiv_id] = paper.identifiers.arxiv_version
+    held = set(versions)
     for entry in entries:
         if not entry.removed and (arxiv_id := entry.identifiers.get("arxiv_id")):
             versions.setdefault(arxiv_id, None)
-    rejected = {r.identifiers.get("arxiv_id") for r in store.decisions.rejected}
+    rejected = {r.identifiers.get("arxiv_id") for r in store.decisions.rejected} - held
     versions = {arxiv_id: v for arxiv_id, v in sorted(versions.items()) if arxiv_id not in rejected}
     attached = {ref for ref, row in store.rows.items() if row.paper}
     titles = {
@@ -237,7 +248,7 @@ def _settle(store: Store, results: list[SourceResult], *, dry_run: bool) -> Sync
     cursors = {
         r.source: r.cursor
         for r in results
-        if r.cursor is not None and r.status in (Status.OK, Status.EMPTY, Status.PARTIAL)
+        if r.cursor is not None and r.status is not Status.FAILED and r.source not in plan.held
     }
     keep_abstracts(store.config, entries)
     report.files_changed = write_plan(store, plan, cursors)

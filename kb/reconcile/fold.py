@@ -34,6 +34,7 @@ SCALARS = (
     "dates.updated",
     "venue",
     "publication_state",
+    "withdrawn_reason",
     *(f"review.{part}" for part in REVIEW_PARTS),
     "abstract",
 )
@@ -93,7 +94,7 @@ def _union(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _authors(entry: SourceEntry) -> tuple[tuple[str, str | None], ...]:
-    return tuple((one_line(a.name), parse_orcid(a.orcid)) for a in entry.authors if a.name.strip())
+    return tuple((name, parse_orcid(a.orcid)) for a in entry.authors if (name := one_line(a.name)))
 
 
 def _published(entries: Sequence[SourceEntry]) -> str | None:
@@ -126,7 +127,8 @@ def _publication(entries: Sequence[SourceEntry]) -> Fields:
         if venue or "published" in states
         else "preprint"
     )
-    return {"venue": venue, "publication_state": state}
+    reason = _first(entries, lambda e: one_line(e.withdrawn_reason or "")) if state == "withdrawn" else None
+    return {"venue": venue, "publication_state": state, "withdrawn_reason": reason}
 
 
 def tidy_venue(venue: str) -> str:

@@ -22,12 +22,18 @@ from kb.text import normal_author, normal_title
 
 # Below this, two titles under one identifier are so unlike that one of the identifiers is likely wrong. Retitled
 # versions of one paper mostly stay above it, or share their authors.
-UNLIKE = 55.0
+UNLIKE = 56.0
 NEAR = 96.0
 NEAR_MIN_LENGTH = 25
 SHORT_TITLE = 12  # characters of a normal title that by itself proves nothing
 MAX_YEARS_APART = 3
+SURE = 0.92
 _MAX_BLOCK = 200
+_COMMON = frozenset(
+    "a an the on of for in to and or with by from is are do does can at as via how what when why not towards toward "
+    "using be it its your you we our large language model models llm llms lrm lrms reasoning efficient efficiency "
+    "inference thought thoughts chain cot time test".split()
+)
 
 
 class Kind(StrEnum):
@@ -38,11 +44,27 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Match:
-    """The outcome of comparing an entry with a work. `score` is 0 to 1 and says how sure, not how alike."""
+    """The outcome of comparing an entry with a work.
+
+    Attributes:
+        score: 0 to 1; says how sure, not how alike.
+        by_identifier: the two share an identifier.
+    """
 
     kind: Kind
     reason: str
     score: float
+    by_identifier: bool = False
+
+    @property
+    def sure(self) -> bool:
+        """More than a title speaks for it: an identifier, or the authors."""
+        return self.kind is Kind.SAME and self.score >= SURE
+
+    @property
+    def retitled(self) -> bool:
+        """An identifier speaks for it, and the titles do not."""
+        return self.sure and self.by_identifier and self.score < 1.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +119,7 @@ def compare(a: Work, b: Work) -> Match:
         if kind in a.identifiers and a.identifiers[kind] != b.identifiers.get(kind, a.identifiers[kind])
     ]
     if shared and clash:
-        return Match(Kind.SUSPICIOUS, f"same {shared[0]}, but another {clash[0]}", 0.5)
+        return Match(Kind.SUSPICIOUS, f"same {shared[0]}, but another {clash[0]}", 0.5, True)
     if shared:
         return _by_identifier(a, b, shared[0])
     return _by_title(a, b, clash)
@@ -106,10 +128,12 @@ def compare(a: Work, b: Work) -> Match:
 def _by_identifier(a: Work, b: Work, kind: str) -> Match:
     value = a.identifiers[kind]
     if not a.title or not b.title:
-        return Match(Kind.SAME, f"same {kind} {value}", 0.95)
+        return Match(Kind.SAME, f"same {kind} {value}", 0.95, True)
+    if a.title == b.title or _nearly(a.title, b.title):
+        return Match(Kind.SAME, f"same {kind} {value}", 1.0, True)
     if likeness(a.title, b.title) >= UNLIKE or share_authors(a, b):
-        return Match(Kind.SAME, f"same {kind} {value}", 1.0)
-    return Match(Kind.SUSPICIOUS, f"same {kind} {value}, but unlike titles", 0.4)
+        return Match(Kind.SAME, f"same {kind} {value}, another title", 0.96, True)
+    return Match(Kind.SUSPICIOUS, f"same {kind} {value}, but unlike titles", 0.4, True)
 
 
 def _by_title(a: Work, b: Work, clash: list[str]) -> Match:
@@ -136,8 +160,19 @@ def _by_title(a: Work, b: Work, clash: list[str]) -> Match:
 
 
 def likeness(a: str, b: str) -> float:
-    """How alike two normal titles are, 0 to 100; a title and its part before the colon are alike."""
+    """How alike two normal titles are, 0 to 100; a title and its part before the colon are alike.
+
+    Words that half of the field's titles share do not count: they would make any two of them alike.
+
+    >>> likeness("efficient reasoning via unconscious thought", "concise step by step efficient reasoning") < UNLIKE
+    True
+    """
+    a, b = _significant(a), _significant(b)
     return max(fuzz.ratio(a, b), fuzz.token_set_ratio(a, b))
+
+
+def _significant(title: str) -> str:
+    return " ".join(word for word in title.split() if word not in _COMMON) or title
 
 
 def _nearly(a: str, b: str) -> bool:
@@ -168,6 +203,7 @@ class Index:
 
     def __init__(self) -> None:
         self.works: dict[str, list[Work]] = defaultdict(list)
+        self._identifiers: dict[str, dict[str, str]] = defaultdict(dict)
         self._by_id: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._by_title: dict[str, set[str]] = defaultdict(set)
         self._by_word: dict[str, set[str]] = defaultdict(set)
@@ -177,8 +213,9 @@ class Index:
         if work in self.works[name]:
             return
         self.works[name].append(work)
-        for pair in work.identifiers.items():
-            self._by_id[pair].add(name)
+        for kind, value in work.identifiers.items():
+            self._identifiers[name].setdefault(kind, value)
+            self._by_id[kind, value].add(name)
         if work.title:
             self._by_title[work.title].add(name)
             for word in set(work.title.split()):
@@ -186,26 +223,49 @@ class Index:
 
     def identifiers(self, name: str) -> dict[str, str]:
         """Everything that `name` is called elsewhere; the first description is the best one."""
-        return {
-            kind: value for work in reversed(self.works[name]) for kind, value in work.identifiers.items()
-        }
+        return dict(self._identifiers.get(name, {}))
+
+    def remove(self, name: str) -> None:
+        """Forget the work `name`."""
+        for work in self.works.pop(name, ()):
+            for pair in work.identifiers.items():
+                self._by_id[pair].discard(name)
+            self._by_title[work.title].discard(name)
+            for word in set(work.title.split()):
+                self._by_word[word].discard(name)
+        self._identifiers.pop(name, None)
 
     def find(self, work: Work) -> list[tuple[str, Match]]:
         """Every work that may be the same, the surest first, then by name."""
+        names = self._sharing(work)
+        if work.title and not names:
+            names = self._neighbours(work.title)
+        return self._matches(work, names)
+
+    def sharing(self, work: Work, *, besides: str) -> list[tuple[str, Match]]:
+        """`find` among the works, other than `besides`, that share an identifier or the exact title."""
+        return self._matches(work, self._sharing(work) - {besides})
+
+    def _sharing(self, work: Work) -> set[str]:
         names: set[str] = set()
         for pair in work.identifiers.items():
             names |= self._by_id.get(pair, set())
-        if work.title:
-            names |= self._by_title.get(work.title, set())
-            if not names:
-                names |= self._neighbours(work.title)
-        found = [
-            (name, min((compare(work, other) for other in self.works[name]), key=_order)) for name in names
-        ]
+        return names | self._by_title.get(work.title, set()) if work.title else names
+
+    def _matches(self, work: Work, names: Iterable[str]) -> list[tuple[str, Match]]:
+        found = [(name, self._compare(work, name)) for name in names]
         return sorted(
             ((name, match) for name, match in found if match.kind is not Kind.DIFFERENT),
             key=lambda item: (_order(item[1]), item[0]),
         )
+
+    def _compare(self, work: Work, name: str) -> Match:
+        """`work` beside the description that fits best, each under all identifiers that `name` has.
+
+        Otherwise a description without an identifier would let another paper of the same title in.
+        """
+        identifiers = self.identifiers(name)
+        return min((compare(work, other.under(identifiers, ())) for other in self.works[name]), key=_order)
 
     def _neighbours(self, title: str) -> set[str]:
         words = sorted(set(title.split()), key=lambda word: (len(self._by_word.get(word, ())), word))

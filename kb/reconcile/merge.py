@@ -40,8 +40,13 @@ def _show(value: Any) -> str:
     return "nothing" if value is None else repr(value)
 
 
-def merge(paper: Paper, base: Fields, theirs: Fields) -> tuple[Paper, tuple[Conflict, ...]]:
+def merge(
+    paper: Paper, base: Fields, theirs: Fields, *, first: bool = False
+) -> tuple[Paper, tuple[Conflict, ...]]:
     """`paper` with what the sources changed between `base` and `theirs`.
+
+    Args:
+        first: no source spoke of the paper before. What the record holds then is a person's, and no conflict.
 
     Raises:
         pydantic.ValidationError: the sources give a value that no record can hold.
@@ -54,10 +59,11 @@ def merge(paper: Paper, base: Fields, theirs: Fields) -> tuple[Paper, tuple[Conf
         if same(name, t, b) or same(name, t, o) or is_digest(t):
             continue
         untouched = same(name, o, b) or (name == "publication_state" and b is None and o == "preprint")
+        if name == "title" and t is None:  # nothing can stand in its place
+            continue
         if untouched:
-            if t is not None or name != "title":
-                changes[name] = t
-        elif b is not None:
+            changes[name] = t
+        elif not first:
             conflicts.append(
                 Conflict(paper=paper.key, field=name, ours=_prose(name, o), theirs=_prose(name, t))
             )
@@ -160,7 +166,8 @@ def load_conflicts(folder: Path) -> tuple[Conflict, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(Conflict.model_validate_json(line) for line in read_utf8(path).splitlines())
+        lines = read_utf8(path).split("\n")  # a value may hold other line breaks
+        return tuple(Conflict.model_validate_json(line) for line in lines if line)
     except ValidationError as error:
         raise DataError(
             error.errors()[0]["msg"], file=path, fix="kb writes this file; restore it from git"

@@ -1,31 +1,36 @@
 """What becomes of everything that the sources said: which records change, appear, or wait for a person.
 
 Pure: values in, a `Plan` out; the pipeline writes. Entries are taken in one canonical order, whatever order the
-sources were asked in, so that the same entries give the same plan.
+sources were asked in, so that the same entries give the same plan. What came in may settle what waited before, so
+passes are made until one changes nothing: the next sync then finds nothing to do either.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from kb.errors import DataError
 from kb.ids import KINDS
-from kb.reconcile.fold import fold, labels_of
+from kb.reconcile.decided import Decided
+from kb.reconcile.fold import Fields, fields_of, fold, labels_of, same
 from kb.reconcile.keys import new_key
-from kb.reconcile.match import UNLIKE, Index, Kind, Match, Work, likeness
+from kb.reconcile.match import UNLIKE, Match, Work, likeness, share_authors
 from kb.reconcile.merge import Conflict, merge, still_open
-from kb.reconcile.rows import Row, Rows, render_rows
+from kb.reconcile.place import Cluster, Placing, metadata_only
+from kb.reconcile.rows import Row, Rows, render_rows, without_digests
 from kb.records.candidates import Candidate, CandidateState
 from kb.records.decisions import Decisions
 from kb.records.library import render_record
 from kb.records.models import Paper
 from kb.records.taxonomy import Taxonomy
-from kb.sources.entry import Problem, SourceEntry, SourceResult, Status
+from kb.sources.entry import Problem, SourceResult, Status
 from kb.text import normal_title, one_line
+
+_MOST_PASSES = 10
 
 
 @dataclass(frozen=True)
@@ -54,28 +59,75 @@ class Plan:
     new_conflicts: tuple[Conflict, ...] = ()
     matches: list[tuple[str, str, Match]] = field(default_factory=list)  # ref, key, why
     problems: list[Problem] = field(default_factory=list)
-
-
-@dataclass
-class _Cluster:
-    """Entries without a record that are one work."""
-
-    name: str
-    rows: list[Row] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)  # sources with an entry that did not get into its record
 
 
 def reconcile(base: Base, results: Sequence[SourceResult]) -> Plan:
     """Merge `results` into `base`."""
+    plan = _one_pass(base, results)
+    last = plan
+    for _ in range(_MOST_PASSES):
+        if not (last.writes or last.matches or _moved(base.rows, last.rows)):
+            break
+        base = _after(base, last)
+        last = _one_pass(base, ())
+        plan = _both(plan, last)
+    return plan
+
+
+def _one_pass(base: Base, results: Sequence[SourceResult]) -> Plan:
     plan = Plan()
-    rows = _refresh(base, results)
-    rows = _settle_keys(base, rows)
-    work = _Sorting(base, plan, rows)
+    decided = Decided(base.decisions)
+    rows = _settle_keys(base, decided, _refresh(base, results))
+    work = Placing(base.papers, decided, rows)
     work.place_all()
-    _create(base, plan, work)
-    _merge_changed(base, plan, work)
+    plan.matches = work.matches
+    holders = _holders(base.papers)
+    _create(base, plan, work, holders)
+    _merge_changed(base, plan, work.rows, decided, holders)
     plan.rows = work.rows
     plan.candidates = tuple(work.queue)
     return plan
+
+
+def _moved(before: Rows, after: Rows) -> bool:
+    """Whether a row got another record, or lost its own."""
+    return any(
+        (ref in before and before[ref].paper) != row.paper for ref, row in after.items() if row.paper
+    ) or any(row.paper and after[ref].paper is None for ref, row in before.items())
+
+
+def _after(base: Base, plan: Plan) -> Base:
+    """What would be on disk if `plan` were written."""
+    texts = base.texts
+    return replace(
+        base,
+        papers={**base.papers, **plan.papers},
+        rows=plan.rows,
+        conflicts=plan.conflicts,
+        texts=lambda key: plan.writes[key] if key in plan.writes else texts(key),
+    )
+
+
+def _both(one: Plan, two: Plan) -> Plan:
+    """The plan that does what `one` does and then what `two` does."""
+    return Plan(
+        writes=one.writes | two.writes,
+        papers=one.papers | two.papers,
+        created=[*one.created, *two.created],
+        rows=two.rows,
+        candidates=two.candidates,
+        conflicts=two.conflicts,
+        new_conflicts=tuple(
+            c for c in dict.fromkeys((*one.new_conflicts, *two.new_conflicts)) if c in two.conflicts
+        ),
+        matches=[*one.matches, *two.matches],
+        problems=list(dict.fromkeys((*one.problems, *two.problems))),
+        held=one.held | two.held,
+    )
+
+
+# Rows
 
 
 def _refresh(base: Base, results: Sequence[SourceResult]) -> Rows:
@@ -89,273 +141,147 @@ def _refresh(base: Base, results: Sequence[SourceResult]) -> Rows:
             ref = f"{entry.source} {entry.entry_id}"
             seen.add(ref)
             old = rows.get(ref)
-            via = entry.where if entry.where and entry.where.startswith("query:") else old.via if old else None
+            query = entry.where if entry.where and entry.where.startswith("query:") else None
             rows[ref] = Row(
                 entry=entry,
                 paper=old.paper if old else None,
                 labels=labels_of(entry, base.taxonomy),
                 creates=result.creates or (old.creates if old else False),
-                via=via,
+                via=query or (old.via if old else None),
             )
         gone = {f"{result.source} {entry_id}" for entry_id in result.removed}
         if result.complete and result.status is Status.OK:
             gone |= {ref for ref, row in rows.items() if row.entry.source == result.source} - seen
         for ref in gone & rows.keys():
-            entry = rows[ref].entry.model_copy(update={"removed": True})
-            rows[ref] = rows[ref].model_copy(update={"entry": entry})
+            if not rows[ref].entry.removed:
+                entry = rows[ref].entry.model_copy(update={"removed": True})
+                rows[ref] = rows[ref].model_copy(update={"entry": entry})
     return rows
 
 
-def _settle_keys(base: Base, rows: Rows) -> Rows:
+def _settle_keys(base: Base, decided: Decided, rows: Rows) -> Rows:
     """Let rows of merged records follow, and take rows away from records that they were told apart from."""
-    into = {merged.gone: merged.into for merged in base.decisions.merged}
     settled: Rows = {}
     by_paper: dict[str, list[Row]] = defaultdict(list)
     for row in rows.values():
         if row.paper:
             by_paper[row.paper].append(row)
     for ref, row in rows.items():
-        key = row.paper
-        while key in into:
-            key = into[key]
-        if key is not None:
-            apart = any(pair.joins(ref, key) for pair in base.decisions.different)
-            if apart or (row != base.rows.get(ref) and _became_another_work(row, by_paper[key])):
-                key = None
-        settled[ref] = row if key == row.paper else row.model_copy(update={"paper": key})
+        if row.paper is None:
+            settled[ref] = row
+            continue
+        key = decided.survivor(row.paper)
+        told = next((k for k in map(decided.survivor, decided.same(ref)) if k in base.papers), None)
+        if told not in (None, key):
+            settled[ref] = without_digests(row).model_copy(update={"paper": None})
+            continue
+        apart = decided.apart(ref, key) or _apart_from_sibling(decided, row, by_paper[row.paper])
+        if apart or (
+            row is not base.rows.get(ref)
+            and _became_another_work(row, base.papers.get(key), by_paper[row.paper])
+        ):
+            settled[ref] = without_digests(row).model_copy(update={"paper": None})
+        else:
+            settled[ref] = row if key == row.paper else row.model_copy(update={"paper": key})
     return settled
 
 
-def _became_another_work(row: Row, siblings: Iterable[Row]) -> bool:
-    """Whether an entry that had a record now names another paper, going by what the record's other entries say."""
-    for other in siblings:
-        if other.ref == row.ref:
-            continue
-        clash = any(
-            kind in row.entry.identifiers and row.entry.identifiers[kind] != other.entry.identifiers.get(kind)
-            for kind in KINDS
-            if kind in other.entry.identifiers
-        )
-        titles = (normal_title(row.entry.title or ""), normal_title(other.entry.title or ""))
-        if clash and likeness(*titles) < UNLIKE:
-            return True
-    return False
+def _apart_from_sibling(decided: Decided, row: Row, siblings: Iterable[Row]) -> bool:
+    """Whether a person told `row` from a better one of the same record: the better one stays."""
+    others = decided.different(row.ref)
+    return bool(others) and any(other.ref in others and other.rank < row.rank for other in siblings)
 
 
-class _Sorting:
-    """Gives every row without a record its place."""
-
-    def __init__(self, base: Base, plan: Plan, rows: Rows) -> None:
-        self.base = base
-        self.plan = plan
-        self.rows = rows
-        self.index = Index()
-        self.clusters: dict[str, _Cluster] = {}
-        self.cluster_of: dict[str, str] = {}
-        self.queue: list[Candidate] = []
-        for key, paper in base.papers.items():
-            self.index.add(key, Work.of_paper(paper))
-        for row in sorted(rows.values(), key=lambda r: r.rank):
-            if row.paper in base.papers:
-                self._learn(row.paper or "", row.entry)
-
-    def _learn(self, name: str, entry: SourceEntry) -> None:
-        """Let `name` also be found by the title and identifiers of `entry`."""
-        known = self.index.works[name][0] if self.index.works[name] else Work()
-        described = Work.of_entry(entry)
-        self.index.add(
-            name, described.under(self.index.identifiers(name), described.authors or known.authors)
-        )
-
-    def place_all(self) -> None:
-        waiting = sorted(
-            (r for r in self.rows.values() if r.paper not in self.base.papers), key=lambda r: r.rank
-        )
-        for row in waiting:
-            if row.paper is not None:
-                self._deleted_by_hand(row)
-            elif not row.entry.removed and not self._rejected(row):
-                self._place(row)
-
-    def _deleted_by_hand(self, row: Row) -> None:
-        if not row.entry.removed and not self._rejected(row):
-            reason = f"its record {row.paper} was deleted by hand: kb accept brings it back, kb reject keeps it out"
-            self._wait([row], CandidateState.CANDIDATE, reason)
-
-    def _rejected(self, row: Row) -> bool:
-        title = normal_title(row.entry.title or "")
-        for rejection in self.base.decisions.rejected:
-            ids = rejection.identifiers
-            if any(row.entry.identifiers.get(kind) == value for kind, value in ids.items()):
-                return True
-            clash = any(row.entry.identifiers.get(kind, value) != value for kind, value in ids.items())
-            if title and not clash and rejection.title and normal_title(rejection.title) == title:
-                return True
-        return False
-
-    def _place(self, row: Row) -> None:
-        told = self._told(row)
-        if told:
-            self._attach(row, told, Match(Kind.SAME, "a person said so", 1.0))
-            return
-        apart = self._apart(row)
-        contested = {
-            k
-            for n in apart
-            for k, v in self.index.identifiers(n).items()
-            if row.entry.identifiers.get(k) == v
-        }
-        work = Work.of_entry(row.entry, without=contested)
-        if not work.title and not work.identifiers:
-            self._wait([row], CandidateState.UNRESOLVED, "neither a title nor an identifier")
-            return
-        found = [(name, match) for name, match in self.index.find(work) if name not in apart]
-        same = [name for name, match in found if match.kind is Kind.SAME]
-        doubts = [(name, match) for name, match in found if match.kind is Kind.SUSPICIOUS]
-        # A wrong identifier beside a right title: neither may decide alone.
-        if doubts and (not same or doubts[0][1].reason.startswith("same ")):
-            if self._metadata_only(row):
-                return
-            self._suspect(row, doubts, same)
-        elif same:
-            self._attach(row, self._bridge(same), found[0][1])
-        else:
-            self._start(row, work)
-
-    def _metadata_only(self, row: Row) -> bool:
-        """arXiv's own entry for an id that somebody else named: it explains others, and never waits by itself."""
-        return row.entry.source == "arxiv" and row.via is None and not row.creates
-
-    def _told(self, row: Row) -> str | None:
-        for pair in self.base.decisions.same:
-            if row.ref in (pair.a, pair.b):
-                other = pair.b if pair.a == row.ref else pair.a
-                if other in self.base.papers:
-                    return other
-                if other in self.cluster_of:
-                    return self.cluster_of[other]
-        return None
-
-    def _apart(self, row: Row) -> set[str]:
-        names: set[str] = set()
-        for pair in self.base.decisions.different:
-            if row.ref in (pair.a, pair.b):
-                other = pair.b if pair.a == row.ref else pair.a
-                names.add(self.cluster_of.get(other, other))
-        return names
-
-    def _bridge(self, names: list[str]) -> str:
-        """The one work that `names` are, joining those that wait; two records are joined only by a person."""
-        records = [name for name in names if name in self.base.papers]
-        target = records[0] if records else names[0]
-        for name in names:
-            if name == target or name in self.base.papers or name not in self.clusters:
-                continue
-            ids, others = self.index.identifiers(target), self.index.identifiers(name)
-            if all(ids.get(kind, value) == value for kind, value in others.items()):
-                for row in self.clusters.pop(name).rows:
-                    self._attach(
-                        row, target, Match(Kind.SAME, "joined by an entry with both identifiers", 0.9)
-                    )
-        for other in records[1:]:
-            self._suspect_records(target, other)
-        return target
-
-    def _attach(self, row: Row, name: str, match: Match) -> None:
-        if name in self.base.papers:
-            self.rows[row.ref] = row.model_copy(update={"paper": name})
-            self.plan.matches.append((row.ref, name, match))
-        else:
-            self.clusters[name].rows.append(row)
-        self.cluster_of[row.ref] = name
-        self._learn(name, row.entry)
-
-    def _start(self, row: Row, work: Work) -> None:
-        name = f"new {row.ref}"
-        self.clusters[name] = _Cluster(name, [row])
-        self.cluster_of[row.ref] = name
-        self.index.add(name, work)
-
-    # Queue
-
-    def _suspect(self, row: Row, doubts: list[tuple[str, Match]], same: list[str]) -> None:
-        names = [*(name for name, _ in doubts), *same]
-        shown = [self._shown(name) for name in names]
-        self._wait([row], CandidateState.SUSPICIOUS, f"{doubts[0][1].reason}: {shown[0]}", names)
-
-    def _shown(self, name: str) -> str:
-        if name in self.base.papers:
-            return f"{name} ({self.base.papers[name].title})"
-        cluster = self.clusters.get(name)
-        title = next((r.entry.title for r in cluster.rows if r.entry.title), None) if cluster else None
-        return f"{title or name} (waiting too)"
-
-    def _suspect_records(self, a: str, b: str) -> None:
-        candidate = Candidate(
-            id=_short_id("records", a, b),
-            state=CandidateState.SUSPICIOUS,
-            title=self.base.papers[a].title,
-            reason=f"one entry carries identifiers of both records: kb same {a} {b}, or kb different {a} {b}",
-            like=(a, b),
-        )
-        known = any(pair.joins(a, b) for pair in self.base.decisions.different)
-        if not known and candidate not in self.queue:
-            self.queue.append(candidate)
-
-    def _wait(self, rows: list[Row], state: CandidateState, reason: str, like: Sequence[str] = ()) -> None:
-        facts = fold(rows)
-        self.queue.append(
-            Candidate(
-                id=_short_id(*sorted(row.ref for row in rows)[:1]),
-                state=state,
-                title=facts["title"],
-                authors=tuple(name for name, _ in facts["authors"] or ()),
-                identifiers={k: v for k in KINDS if (v := facts[f"identifiers.{k}"])},
-                url=facts["identifiers.url"],
-                published=facts["dates.published"],
-                seen_in=tuple(sorted(row.ref for row in rows)),
-                reason=reason,
-                like=tuple(name for name in dict.fromkeys(like) if name in self.base.papers),
-            )
-        )
+def _became_another_work(row: Row, paper: Paper | None, siblings: Iterable[Row]) -> bool:
+    """Whether an entry that had a record now names another paper, going by the record and its other entries."""
+    now = Work.of_entry(row.entry)
+    others = [Work.of_entry(other.entry) for other in siblings if other.ref != row.ref]
+    if paper is not None:
+        others.append(Work.of_paper(paper))
+    return any(
+        any(now.identifiers.get(kind, value) != value for kind, value in other.identifiers.items())
+        and bool(now.title and other.title)
+        and likeness(now.title, other.title) < UNLIKE
+        and not share_authors(now, other)
+        for other in others
+    )
 
 
-def _short_id(*parts: str) -> str:
-    return "c-" + hashlib.blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()
+# Identifiers that are another's
+
+Holders = Mapping[tuple[str, str], Collection[str]]
 
 
-def _create(base: Base, plan: Plan, work: _Sorting) -> None:
+def _holders(papers: Mapping[str, Paper]) -> dict[tuple[str, str], list[str]]:
+    """The records that carry each identifier."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, paper in papers.items():
+        for pair in paper.identifiers.by_kind().items():
+            found[pair].append(key)
+    return found
+
+
+def _own(row: Row, key: str | None, holders: Holders) -> Row:
+    """`row` as its record `key` may take it: without an identifier that only other records carry.
+
+    A person said that the entry is another work than its identifier says.
+    """
+    ids = row.entry.identifiers
+    kept = {
+        kind: value
+        for kind, value in ids.items()
+        if not (there := holders.get((kind, value))) or key in there
+    }
+    if len(kept) == len(ids):
+        return row
+    return row.model_copy(update={"entry": row.entry.model_copy(update={"identifiers": kept})})
+
+
+# Records
+
+
+def _create(base: Base, plan: Plan, work: Placing, holders: dict[tuple[str, str], list[str]]) -> None:
     """Make records of the clusters that may become one; queue the rest."""
     taken = {*base.papers, *(merged.gone for merged in base.decisions.merged)}
     taken |= {row.paper for row in work.rows.values() if row.paper}
-    ready: list[tuple[tuple[str, ...], _Cluster, dict[str, object]]] = []
+    ready: list[tuple[tuple[str, ...], Cluster]] = []
     for cluster in work.clusters.values():
-        if all(work._metadata_only(row) for row in cluster.rows):
+        facts = fold(cluster.rows)
+        if cluster.deleted is not None:
+            reason = f"its record {cluster.deleted} was deleted by hand: kb accept brings it back, kb reject keeps it out"
+            work.wait(cluster.rows, CandidateState.CANDIDATE, reason)
+        elif all(metadata_only(row) for row in cluster.rows):
             continue
-        facts = fold(cluster.rows, abstracts=base.abstracts)
-        lacking = _lacking(facts)
-        if lacking:
-            work._wait(cluster.rows, CandidateState.UNRESOLVED, lacking)
+        elif lacking := _lacking(facts):
+            work.wait(cluster.rows, CandidateState.UNRESOLVED, lacking)
         elif not any(row.creates for row in cluster.rows):
-            work._wait(cluster.rows, CandidateState.CANDIDATE, _brought_by(cluster.rows))
+            work.wait(cluster.rows, CandidateState.CANDIDATE, _brought_by(cluster.rows))
         else:
-            order = (str(facts["dates.published"]), normal_title(facts["title"]), cluster.name)
-            ready.append((order, cluster, facts))
-    for _, cluster, facts in sorted(ready, key=lambda item: item[0]):
-        authors = facts["authors"]
-        key = new_key(authors[0][0], int(str(facts["dates.published"])[:4]), str(facts["title"]), taken)  # type: ignore[index]
-        blank = Paper(key=key, title=one_line(str(facts["title"])))
+            ready.append(
+                ((str(facts["dates.published"]), normal_title(facts["title"]), cluster.name), cluster)
+            )
+    for _, cluster in sorted(ready, key=lambda item: item[0]):
+        facts = fold((_own(row, None, holders) for row in cluster.rows), abstracts=base.abstracts)
         try:
-            paper, _ = merge(blank, {"title": blank.title}, facts)
-        except ValidationError as error:
-            plan.problems.append(_unfit(cluster.rows[0].ref, error))
+            paper = _new_paper(facts, taken)
+        except (ValidationError, DataError) as error:
+            _unfit(plan, cluster.rows[0].ref, cluster.rows, error)
             continue
-        taken.add(key)
-        plan.created.append(key)
-        plan.papers[key] = paper
-        plan.writes[key] = render_record(paper)
+        for pair in paper.identifiers.by_kind().items():
+            holders[pair].append(paper.key)
+        taken.add(paper.key)
+        plan.created.append(paper.key)
+        plan.papers[paper.key] = paper
+        plan.writes[paper.key] = render_record(paper)
         for row in cluster.rows:
-            work.rows[row.ref] = row.model_copy(update={"paper": key})
+            work.rows[row.ref] = row.model_copy(update={"paper": paper.key})
+
+
+def _new_paper(facts: Fields, taken: Collection[str]) -> Paper:
+    title, year = one_line(str(facts["title"])), int(str(facts["dates.published"])[:4])
+    key = new_key(facts["authors"][0][0], year, title, taken)
+    paper, _ = merge(Paper(key=key, title=title), {"title": title}, facts, first=True)
+    return paper
 
 
 def _lacking(facts: Mapping[str, object]) -> str | None:
@@ -379,48 +305,52 @@ def _brought_by(rows: Sequence[Row]) -> str:
     return f"named by {', '.join(names)}, which only proposes"
 
 
-def _merge_changed(base: Base, plan: Plan, work: _Sorting) -> None:
-    """Bring every record up to date whose entries changed."""
+def _merge_changed(base: Base, plan: Plan, rows: Rows, decided: Decided, holders: Holders) -> None:
+    """Bring every record up to date whose entries changed. Rows that a record cannot take stay as they were."""
     before: dict[str, list[Row]] = defaultdict(list)
     after: dict[str, list[Row]] = defaultdict(list)
-    into = {merged.gone: merged.into for merged in base.decisions.merged}
     touched: set[str] = set()
     for row in base.rows.values():
         if row.paper:
-            before[into.get(row.paper, row.paper)].append(row)
-    for ref, row in work.rows.items():
+            before[decided.survivor(row.paper)].append(row)
+    for ref, row in rows.items():
         if row.paper:
             after[row.paper].append(row)
         old = base.rows.get(ref)
-        if old is None or render_rows([old]) != render_rows([row]):
+        if old is not row and (old is None or render_rows([old]) != render_rows([row])):
             touched |= {key for key in (row.paper, old.paper if old else None) if key}
-    found: list[Conflict] = []
+    settled: set[tuple[str, str]] = set()
     for key in sorted(touched & base.papers.keys()):
+        old_rows = [_own(row, key, holders) for row in before[key]]
+        theirs = fold((_own(row, key, holders) for row in after[key]), abstracts=base.abstracts)
         try:
             paper, conflicts = merge(
-                base.papers[key],
-                fold(before[key], abstracts=base.abstracts),
-                fold(after[key], abstracts=base.abstracts),
+                base.papers[key], fold(old_rows, abstracts=base.abstracts), theirs, first=not old_rows
             )
         except ValidationError as error:
-            plan.problems.append(_unfit(key, error))
+            _unfit(plan, key, after[key], error)
             # Not merged, so not seen: the next sync tries again.
             for row in after[key]:
-                work.rows[row.ref] = base.rows.get(row.ref, row.model_copy(update={"paper": None}))
+                rows[row.ref] = base.rows.get(row.ref, row.model_copy(update={"paper": None}))
             continue
-        found.extend(conflicts)
+        plan.new_conflicts += conflicts
+        ours = fields_of(paper)
+        settled |= {(key, name) for name in ours if same(name, ours[name], theirs[name])}
         if paper != base.papers[key]:
             plan.papers[key] = paper
             plan.writes[key] = render_record(paper, base.texts(key), file=f"papers/{key}.yaml")
-    kept = {(c.paper, c.field): c for c in still_open(base.conflicts, {**base.papers, **plan.papers})}
-    plan.new_conflicts = tuple(found)
-    plan.conflicts = tuple(
-        {**kept, **{(c.paper, c.field): c for c in found}}[place]
-        for place in sorted({*kept, *((c.paper, c.field) for c in found)})
-    )
+    open_ = {(c.paper, c.field): c for c in still_open(base.conflicts, {**base.papers, **plan.papers})}
+    kept = {place: c for place, c in open_.items() if place not in settled}
+    kept |= {(c.paper, c.field): c for c in plan.new_conflicts}
+    plan.conflicts = tuple(kept[place] for place in sorted(kept))
 
 
-def _unfit(name: str, error: ValidationError) -> Problem:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return Problem(name, f"{place}: {first['msg']}")
+def _unfit(plan: Plan, name: str, rows: Iterable[Row], error: ValidationError | DataError) -> None:
+    """Note that what `rows` say cannot stand in a record."""
+    message = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        message = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    refs = ", ".join(sorted(row.ref for row in rows))
+    plan.problems.append(Problem(name, f"{message}; not taken from {refs}"))
+    plan.held |= {row.entry.source for row in rows}

@@ -87,6 +87,18 @@ def _forget_prose(row: Row) -> Row:
     return row.model_copy(update={"entry": entry.model_copy(update=kept)})
 
 
+def without_digests(row: Row) -> Row:
+    """The row for a record that never received its prose: what is no longer known in full counts as never said."""
+    entry = row.entry
+    changes: dict[str, Any] = {"notes": tuple(note for note in entry.notes if not is_digest(note.text))}
+    if is_digest(entry.abstract):
+        changes["abstract"] = None
+    if entry.review is not None:
+        known = {name: value for name, value in entry.review if not is_digest(value)}
+        changes["review"] = EntryReview(**known)
+    return row.model_copy(update={"entry": entry.model_copy(update=changes)})
+
+
 def source_file(folder: Path, source: str) -> Path:
     """Where the rows of `source` lie."""
     return folder / (re.sub(r"[^A-Za-z0-9._-]+", "__", source) + ".jsonl")

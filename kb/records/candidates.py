@@ -47,7 +47,9 @@ def load_candidates(path: Path) -> tuple[Candidate, ...]:
     if not path.exists():
         return ()
     found = []
-    for number, line in enumerate(read_utf8(path).splitlines(), start=1):
+    for number, line in enumerate(read_utf8(path).split("\n"), start=1):  # a value may hold other line breaks
+        if not line:
+            continue
         try:
             found.append(Candidate.model_validate_json(line))
         except ValidationError as error:
@@ -62,3 +64,12 @@ def render_candidates(candidates: tuple[Candidate, ...]) -> str:
     """One JSON line each, by state, then title, then id."""
     ordered = sorted(candidates, key=lambda c: (c.state.value, (c.title or "").casefold(), c.id))
     return "".join(f"{c.model_dump_json(exclude_defaults=True)}\n" for c in ordered)
+
+
+def how_to_decide(candidate: Candidate) -> str:
+    """The commands that settle a suspicious candidate."""
+    if not candidate.seen_in:
+        pair = " ".join(candidate.like)
+        return f"kb same {pair}, or kb different {pair}"
+    key = candidate.like[0] if len(candidate.like) == 1 else "KEY"
+    return f"kb same {candidate.id} {key}, kb different {candidate.id} {key}, or kb reject {candidate.id} --reason ..."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,33 @@ def write_atomic(path: Path, text: str) -> bool:
     Raises:
         KbError: the disk is full or the folder cannot be written; the old content is intact.
     """
+    changed = _replace(path, text)
+    if changed:
+        sync_dir(path.parent)
+    return changed
+
+
+def write_all(files: Iterable[tuple[Path, str]], check: Callable[[Path], None] = lambda path: None) -> int:
+    """`write_atomic` for many files, whose folders are flushed to disk once, at the end.
+
+    Args:
+        check: called right before a file is written; may raise to stop there.
+
+    Returns:
+        The number of files that changed.
+    """
+    folders: Counter[Path] = Counter()
+    try:
+        for path, text in files:
+            check(path)
+            folders[path.parent] += _replace(path, text)
+    finally:
+        for folder in sorted(folder for folder, count in folders.items() if count):
+            sync_dir(folder)
+    return folders.total()
+
+
+def _replace(path: Path, text: str) -> bool:
     data = text.encode("utf-8")
     with suppress(OSError):
         if path.read_bytes() == data:
@@ -34,7 +63,6 @@ def write_atomic(path: Path, text: str) -> bool:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
         temporary = None
-        sync_dir(path.parent)
     except OSError as error:
         raise KbError(f"cannot be written: {error.strerror or error}", file=path) from error
     finally:
@@ -72,11 +100,22 @@ def read_utf8(path: Path) -> str:
     try:
         if path.is_symlink() or not path.is_file():
             raise DataError("is not a regular file", file=path, fix="put the file itself there, not a link")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 (byte {error.start})", file=path, fix="save it as UTF-8") from None
+        data = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None
+    return decode_utf8(data, path)
+
+
+def decode_utf8(data: bytes, path: Path) -> str:
+    """The text of `data`, which was read from `path`.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 (byte {error.start})", file=path, fix="save it as UTF-8") from None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from kb.errors import DataError, KbError
 from kb.ids import parse_paper_key
 from kb.records import models, yaml_read
-from kb.records.files import read_utf8, write_atomic
+from kb.records.files import decode_utf8, write_atomic
 from kb.records.models import Paper
 from kb.records.problems import from_pydantic
 from kb.records.yaml_read import parse_yaml
@@ -28,11 +28,18 @@ _PAPERS = TypeAdapter(list[Paper])
 
 
 class Library(Mapping[str, Paper]):
-    """Every record of a knowledge base, in the order of the keys. A snapshot: it does not change."""
+    """Every record of a knowledge base, in the order of the keys. A snapshot: it does not change.
 
-    def __init__(self, papers: Mapping[str, Paper], folder: Path) -> None:
+    `hashes` tells the bytes that each record was read from, so that a writer can see whether a person has edited the
+    file since.
+    """
+
+    def __init__(
+        self, papers: Mapping[str, Paper], folder: Path, hashes: Mapping[str, str] | None = None
+    ) -> None:
         self._papers = {key: papers[key] for key in sorted(papers)}
         self.folder = folder
+        self.hashes = dict(hashes or {})
 
     def __getitem__(self, key: str) -> Paper:
         return self._papers[key]
@@ -45,6 +52,11 @@ class Library(Mapping[str, Paper]):
 
     def path(self, key: str) -> Path:
         return self.folder / f"{parse_paper_key(key)}.yaml"
+
+
+def content_hash(data: bytes) -> str:
+    """What tells the content of a record's file from any other."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def parse_record(key: str, text: str, *, file: str) -> Paper:
@@ -116,20 +128,20 @@ def load_library(folder: Path, cache: Path | None = None) -> Library:
             wrong.append(error)
         except OSError as error:
             wrong.append(DataError(f"cannot be read: {error.strerror}", file=path))
-    hashes = {key: hashlib.blake2b(text, digest_size=16).hexdigest() for key, text in texts.items()}
+    hashes = {key: content_hash(text) for key, text in texts.items()}
     known = _read_cache(cache, hashes) if cache else {}
     papers: dict[str, Paper] = dict(known)
     for key in texts.keys() - known.keys():
         path = folder / f"{key}.yaml"
         try:
-            papers[key] = parse_record(key, read_utf8(path), file=_shown(path))
+            papers[key] = parse_record(key, decode_utf8(texts[key], path), file=_shown(path))
         except DataError as error:
             wrong.extend([error, *error.others])
     if wrong:
         for each in wrong:
             each.others = ()
         raise DataError.bundle(sorted(wrong, key=lambda e: (e.file or "", e.line or 0)))
-    library = Library(papers, folder)
+    library = Library(papers, folder, hashes)
     if cache and len(known) != len(texts):
         with suppress(KbError):  # a cache that cannot be written only costs time
             write_atomic(cache, _render_cache(library, hashes))
