@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kb.config import Config, ListSettings
 from kb.sources.entry import FileSource, Source
+from kb.sources.reach import Hosts, Reached
 
 if TYPE_CHECKING:
     from kb.sources.arxiv import ArxivSource
@@ -40,11 +41,15 @@ def _zotero(config: Config) -> Iterable[Source]:
     from kb.sources.zotero import ZoteroSource
 
     settings = config.settings.sources.zotero
-    return [ZoteroSource(settings, config.zotero_api_key)] if settings.enabled else []
+    if not settings.enabled:
+        return []
+    source = ZoteroSource(settings, config.zotero_api_key)
+    return [Reached(source, settings.base_url, Hosts()) if settings.group else source]
 
 
 def _arxiv(config: Config) -> Iterable[Source]:
-    return [arxiv_source(config)] if config.settings.sources.arxiv.enabled else []
+    settings = config.settings.sources.arxiv
+    return [Reached(arxiv_source(config), settings.base_url, Hosts())] if settings.enabled else []
 
 
 def arxiv_source(config: Config) -> ArxivSource:
@@ -57,8 +62,15 @@ def arxiv_source(config: Config) -> ArxivSource:
 def _lists(config: Config) -> Iterable[Source]:
     from kb.sources.list_fetch import ListSource
 
-    settings = config.settings.sources
-    return [ListSource(one, settings.list_http, config.root) for one in settings.lists if one.url or one.path]
+    settings, hosts = config.settings.sources, Hosts()
+    found: list[Source] = []
+    for one in settings.lists:
+        source = ListSource(one, settings.list_http, config.root)
+        if one.path is not None:
+            found.append(source)
+        elif one.url is not None:  # a list with neither is only imported
+            found.append(Reached(source, one.url, hosts))
+    return found
 
 
 FILE_SOURCES: dict[str, Callable[[ListSettings], FileSource]] = {
