@@ -48,7 +48,8 @@ def serve(folder: Path) -> ThreadingHTTPServer:
 def kinds(site: Path) -> dict[str, str]:
     """One page of each kind, by name of the kind."""
     papers = [p for p in sorted((site / "papers").glob("*.html")) if b"http-equiv" not in p.read_bytes()]
-    longest = max(papers, key=lambda path: path.stat().st_size, default=None)
+    reviewed = [p for p in papers if b"kb-card-done" in p.read_bytes() or b"kb-card-draft" in p.read_bytes()]
+    longest = max(reviewed or papers, key=lambda path: path.stat().st_size, default=None)
     shortest = min(papers, key=lambda path: path.stat().st_size, default=None)
     years = sorted((site / "survey").glob("*.html"))
     branches = sorted((site / "branches").rglob("quantization.html")) or sorted(

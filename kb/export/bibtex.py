@@ -26,7 +26,7 @@ _LATEX = {
     '"': r"{\textquotedbl}",
 }
 _TABLE = str.maketrans(_LATEX)
-# A style that lower-cases titles leaves braced words alone: GPT-4, CoT-Valve, 4-bit stays as it is.
+_AROUND = "()[]{}\"'“”‘’.,:;?!"
 _TEAM = re.compile(r"(?i)\b(?:team|group|collaboration|consortium|labs?|and|inc|et al)\b|,.*,")
 _JOURNAL = re.compile(
     r"(?i)\b(?:journal|transactions|letters|tmlr|jmlr|tacl|nature|science|magazine|surveys)\b"
@@ -70,19 +70,18 @@ def _kind_and_venue(paper: Paper) -> tuple[str, dict[str, str]]:
 
 
 def _title(title: str) -> str:
-    words = title.split(" ")
-    return " ".join(
-        f"{{{escape_latex(word)}}}" if _protected(word, first=number == 0) else escape_latex(word)
-        for number, word in enumerate(words)
-    )
+    return " ".join(_word(word, first=number == 0) for number, word in enumerate(title.split(" ")))
 
 
-def _protected(word: str, *, first: bool) -> bool:
-    """Whether lower-casing would change more of `word` than the capital that starts a title or a heading."""
-    letters = word.lstrip("([{\"'“‘")
-    return letters[1:] != letters[1:].lower() or (
-        len(letters) == 1 and letters != letters.lower() and not first
-    )
+def _word(word: str, *, first: bool) -> str:
+    """`word`, in braces if lower-casing would change more of it than the capital that starts a title."""
+    core = word.strip(_AROUND)
+    one_letter = len(core) == 1 and core != core.lower() and core != "A" and not first
+    if core[1:] == core[1:].lower() and not one_letter:
+        return escape_latex(word)
+    start = word.index(core)
+    before, after = word[:start], word[start + len(core) :]
+    return f"{escape_latex(before)}{{{escape_latex(core)}}}{escape_latex(after)}"
 
 
 def _authors(paper: Paper) -> str:

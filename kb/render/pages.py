@@ -20,7 +20,7 @@ from kb.render.prose import Target, resolve_markdown
 from kb.render.views import (
     PaperView,
     Problem,
-    Row,
+    Waiting,
     Writer,
     edit_link,
     page_of_branch,
@@ -28,6 +28,7 @@ from kb.render.views import (
     reviewed,
     row_of,
     target_of,
+    waiting_of,
 )
 
 # A list longer than this is split by year. A browser shows a few hundred rows at once without effort.
@@ -35,6 +36,8 @@ LIST_LIMIT = 200
 # On the page of what needs work each list is cut here: it is a start, not an archive.
 WORK_LIMIT = 100
 NEWEST = 8
+# Team papers have a hundred authors and more: the rest is folded away.
+SHOWN_AUTHORS = 20
 TOP_BRANCHES = "top-branches"
 
 
@@ -188,7 +191,8 @@ class _Renderer:
 
     def _papers(self) -> None:
         for key, view in self.views.items():
-            self._add(page_of_paper(key), "paper.md.j2", paper=view)
+            shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
+            self._add(page_of_paper(key), "paper.md.j2", paper=view, shown_authors=shown)
 
     def _survey(self) -> None:
         table = [self.views[key] for key in self.rows if self.views[key].cells is not None]
@@ -230,19 +234,19 @@ class _Renderer:
     def _needs_work(self) -> None:
         papers = self.given.papers
         rows = list(self.rows.values())
-        waiting: dict[str, list[Candidate]] = {}
-        for candidate in self.given.candidates:
-            waiting.setdefault(candidate.state.value, []).append(candidate)
+        waiting: dict[str, list[Waiting]] = {"suspicious": [], "unresolved": [], "candidate": []}
+        for each in self.given.candidates:
+            alike = [self.rows[key] for like in each.like if (key := self.final_key(like)) in self.rows]
+            waiting[each.state.value].append(waiting_of(each, tuple(alike)))
         unlabelled = [row for row in rows if not any(_live(papers[row.key]))]
         unreviewed = [row for row in rows if not row.stub and not reviewed(papers[row.key])]
         self._add(
             "needs-work.md",
             "needs-work.md.j2",
             limit=WORK_LIMIT,
-            suspicious=waiting.get("suspicious", []),
-            alike=self._alike(waiting.get("suspicious", [])),
-            unresolved=waiting.get("unresolved", []),
-            candidates=waiting.get("candidate", []),
+            suspicious=waiting["suspicious"],
+            unresolved=waiting["unresolved"],
+            candidates=waiting["candidate"],
             stubs=[row for row in rows if row.stub],
             unlabelled=unlabelled,
             unreviewed=unreviewed,
@@ -250,13 +254,6 @@ class _Renderer:
                 row.key: edit_link(self.given.settings.repository, f"papers/{row.key}.yaml") for row in rows
             },
         )
-
-    def _alike(self, candidates: list[Candidate]) -> dict[str, list[Row]]:
-        """The records that each candidate may be the same as."""
-        return {
-            each.id: [self.rows[key] for like in each.like if (key := self.final_key(like)) in self.rows]
-            for each in candidates
-        }
 
     def _redirects(self) -> None:
         for gone in sorted(self.merged):

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from kb.ids import ArxivId
+from kb.ids import ArxivId, parse_arxiv_id, parse_doi
+from kb.records.candidates import Candidate
 from kb.records.models import (
     Assignment,
     AssignmentState,
@@ -143,6 +144,17 @@ class PaperView:
     bibtex: str
     edit: Link | None
     record_file: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A work that is no record yet."""
+
+    title: str
+    url: str
+    reason: str
+    sources: tuple[str, ...]
+    alike: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -345,7 +357,7 @@ def identifier_links(paper: Paper) -> list[Link]:
         version = f"v{ids.arxiv_version}" if ids.arxiv_version else ""
         found.append(Link(f"arXiv:{ids.arxiv_id}{version}", ArxivId(ids.arxiv_id).url + version))
     if ids.doi:
-        found.append(Link(f"doi:{ids.doi}", "https://doi.org/" + quote(ids.doi, safe="/:;().,-_")))
+        found.append(Link(f"doi:{ids.doi}", _doi_url(ids.doi)))
     if ids.openreview:
         found.append(Link("OpenReview", f"https://openreview.net/forum?id={ids.openreview}"))
     if ids.acl_anthology:
@@ -359,6 +371,23 @@ def identifier_links(paper: Paper) -> list[Link]:
     if ids.url:
         found.append(Link(_shown_url(ids.url), ids.url))
     return found
+
+
+def waiting_of(candidate: Candidate, alike: tuple[Row, ...]) -> Waiting:
+    """A candidate as it is listed; `url` is empty where nothing leads to it."""
+    ids = candidate.identifiers
+    arxiv = parse_arxiv_id(ids.get("arxiv_id"))
+    doi = parse_doi(ids.get("doi"))
+    url = (arxiv.url if arxiv else "") or (_doi_url(doi) if doi else "") or candidate.url or ""
+    # "awesome_list:someone/list arxiv_id:2504.04823": the reader wants to know the list.
+    names = (seen.split(" ")[0].split(":", 1)[-1] for seen in candidate.seen_in)
+    return Waiting(
+        title=candidate.title or candidate.id,
+        url=url,
+        reason=candidate.reason,
+        sources=tuple(dict.fromkeys(names)),
+        alike=alike,
+    )
 
 
 def edit_link(repository: str | None, path: str) -> Link | None:
@@ -387,6 +416,10 @@ def _named_sources(paper: Paper) -> set[str]:
 def _plain(text: str | None) -> Prose:
     """Prose of others, in which double brackets mean nothing."""
     return parse_prose(text, lambda _: None, lambda _: None) if text else ()
+
+
+def _doi_url(doi: str) -> str:
+    return "https://doi.org/" + quote(doi, safe="/:;().,-_")
 
 
 def _shown_url(url: str) -> str:

@@ -274,3 +274,29 @@ def test_the_paper_page_shows_all_that_is_known() -> None:
         "@misc{a2020b,",
     ):
         assert piece in page
+
+
+def test_a_hundred_authors_are_folded_and_none_is_lost() -> None:
+    """A team's paper shows its first authors; the others are one click away."""
+    page = render(paper(authors=[f"Name {n}" for n in range(100)])).pages["papers/a2020b.md"]
+    shown, folded = page.split("<summary>and 80 more authors</summary>")
+    assert "Name 19" in shown
+    assert "Name 20" not in shown
+    assert all(f"Name {n}" in folded.split("</details>")[0] for n in range(20, 100))
+
+
+def test_a_waiting_work_is_linked_by_its_identifier_and_its_lists_are_named() -> None:
+    """Whoever wants to decide can read the paper first."""
+    waiting = Candidate(
+        id="c1",
+        state=CandidateState.UNRESOLVED,
+        title="T",
+        identifiers={"arxiv_id": "2504.04823"},
+        reason="no author",
+        seen_in=("awesome_list:someone/list x", "awesome_list:someone/list y"),
+    )
+    page = render(candidates=(waiting,)).pages["needs-work.md"]
+    assert (
+        '<a href="https://arxiv.org/abs/2504.04823" rel="noopener">T</a>: no author. Named by someone/list\n'
+        in page
+    )
