@@ -21,6 +21,7 @@ from kb.records import models, yaml_read
 from kb.records.files import decode_utf8, write_atomic
 from kb.records.models import Paper
 from kb.records.problems import from_pydantic
+from kb.records.spelling import as_written
 from kb.records.yaml_read import parse_yaml
 from kb.records.yaml_write import edit_yaml, render_yaml
 
@@ -76,8 +77,12 @@ def parse_record(key: str, text: str, *, file: str) -> Paper:
 
 def render_record(paper: Paper, old_text: str | None = None, *, file: str = "record") -> str:
     """The YAML of `paper`: canonical, or `old_text` with only the lines changed that must be."""
-    data = paper.to_data()
-    return render_yaml(data) if old_text is None else edit_yaml(old_text, data, file=file)
+    new = paper.to_data()
+    if old_text is None:
+        return render_yaml(new)
+    raw = parse_yaml(old_text, file=file).data
+    old = parse_record(paper.key, old_text, file=file).to_data()
+    return edit_yaml(old_text, as_written(raw, old, new), file=file)
 
 
 def record_files(folder: Path) -> list[Path]:

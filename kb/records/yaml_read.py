@@ -25,6 +25,7 @@ from kb.errors import DataError
 BOM = "\ufeff"
 MAX_CHARS = 2_000_000
 MAX_DEPTH = 40
+MAX_DIGITS = 18
 
 _INT = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?")
@@ -199,7 +200,7 @@ class _Reader:
             return None
         if text in {"true", "false"}:
             return text == "true"
-        if _INT.fullmatch(text) and len(text) <= 18:
+        if _INT.fullmatch(text) and len(text.lstrip("-")) <= MAX_DIGITS:
             return int(text)
         if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
             return float(text)

@@ -11,16 +11,21 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import SequenceMatcher
+from operator import itemgetter
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from kb.errors import DataError
-from kb.records.yaml_read import Document, construct, is_plain_text, parse_yaml
+from kb.records.yaml_read import BOM, MAX_DIGITS, construct, is_plain_text, parse_yaml
 
 WIDTH = 110
 Edit = tuple[int, int, str]  # replace text[start:end]
+_FLOW_MARKS = frozenset(",[]{}")
+_WHOLE_FLOAT = re.compile(r"(?<=\d)\.0(?![\d])")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\xa0\ud800-\udfff\ufeff\u2028\u2029\ufffe\uffff]")
 
 
@@ -93,13 +98,32 @@ def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return _int(value)
     if isinstance(value, float):
         return _float(value)
     if is_plain_text(value):
         return str(value)
+    if _SURROGATE.search(value):
+        raise DataError(f"{value[:50]!r} is half of a character and cannot be stored")
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
     quoted = json.dumps(value, ensure_ascii=False)
     return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}", quoted)
+
+
+def _styled(rendered: str, value: Any, style: str | None) -> str:
+    """`rendered`, or `value` in the quotes that a person chose, where it can stand in them."""
+    if isinstance(value, str) and style == "'" and "'" not in value and not _UNSAFE.search(value):
+        return f"'{value}'"
+    return _quoted(value) if isinstance(value, str) and style == '"' else rendered
+
+
+def _int(value: int) -> str:
+    if len(str(abs(value))) > MAX_DIGITS:
+        raise DataError(f"{value} has too many digits to be stored as a number", fix="store it as text")
+    return str(value)
 
 
 def _float(value: float) -> str:
@@ -125,36 +149,44 @@ def edit_yaml(text: str, new: Mapping[str, Any], *, file: str) -> str:
         DataError: `text` is not readable, or is laid out so that it cannot be edited without losing something.
     """
     document = parse_yaml(text, file=file)
-    if document.data == new:
+    if same_data(document.data, new):
         return text
-    for editor in (_Editor(document), _Editor(document, whole_fields=True)):
+    mark, body = text[: text.startswith(BOM)], text.removeprefix(BOM)
+    for editor in (_Editor(body, document.root), _Editor(body, document.root, whole_fields=True)):
         changed = editor.apply(new)
-        try:
-            if parse_yaml(changed, file=file).data == dict(new):
-                return changed
-        except DataError:
-            continue
+        # A file that does not end in a line feed stays so, unless that would change what its last field says.
+        for candidate in (changed[: -len(editor.eol)], changed) if editor.unended else (changed,):
+            with suppress(DataError):
+                if same_data(parse_yaml(candidate, file=file).data, new):
+                    return mark + candidate
     raise DataError("cannot be edited in place", file=file, fix="lay the file out as one field a line")
 
 
 class _Editor:
-    def __init__(self, document: Document, *, whole_fields: bool = False) -> None:
-        self.text = document.text if document.text.endswith("\n") else document.text + "\n"
-        self.root = document.root
+    """Collects the edits that turn one text into another. `root` is what `text` was parsed to."""
+
+    def __init__(self, text: str, root: MappingNode, *, whole_fields: bool = False) -> None:
+        first_line = text.partition("\n")[0]
+        self.eol = "\r\n" if first_line.endswith("\r") else "\n"
+        self.unended = not text.endswith("\n")
+        self.text = text + self.eol if self.unended else text
+        self.root = root
         self.whole_fields = whole_fields
         self.edits: list[Edit] = []
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
-        self.masked = self._mask(document.root)
+        self.masked = self._mask(root)
 
     def apply(self, new: Mapping[str, Any]) -> str:
         if self.root.flow_style or not self.root.value:
             self.edits = [(0, len(self.text), self._comments(0, len(self.text), 0) + render_yaml(new))]
         else:
             self._mapping(self.root, new, len(self.text))
-        text = self.text
-        for start, end, replacement in sorted(self.edits, reverse=True):
-            text = text[:start] + replacement + text[end:]
-        return text
+        parts: list[str] = []
+        at = 0
+        for start, end, replacement in sorted(self.edits, key=itemgetter(0, 1)):
+            parts += self.text[at:start], replacement.replace("\n", self.eol)
+            at = end
+        return "".join(parts) + self.text[at:]
 
     # Places
 
@@ -194,7 +226,7 @@ class _Editor:
                 if node.style in {"|", ">"}:
                     start = self._line_end(start)
                 for index in range(start, end):
-                    if chars[index] not in "\n ":
+                    if chars[index] not in "\r\n ":
                         chars[index] = "x"
             elif isinstance(node, SequenceNode):
                 stack.extend(node.value)
@@ -204,7 +236,7 @@ class _Editor:
 
     def _comments(self, start: int, end: int, indent: int) -> str:
         """The comments in [start, end) as lines of their own."""
-        found = re.finditer(r"(?:^|(?<=\s))#[^\n]*", self.masked[start:end])
+        found = re.finditer(r"(?:^|(?<=\s))#[^\r\n]*", self.masked[start:end])
         return "".join(f"{' ' * indent}{self.text[start + m.start() : start + m.end()]}\n" for m in found)
 
     # Changes
@@ -229,7 +261,7 @@ class _Editor:
                 self._insert(self._line_start(start), start, after[-1], indent)
             if name not in new:
                 self._replace_lines(start, end, "", indent)
-            elif not _same(old[name], new[name]):
+            elif not same_data(old[name], new[name]):
                 self._field(key, value_node, new[name], end, indent)
             if index in after:
                 self.edits.append((end, end, "".join(after[index])))
@@ -243,39 +275,67 @@ class _Editor:
             self.edits.append((line_start, line_start, text))
 
     def _field(self, key: ScalarNode, node: Node, new: Any, end: int, indent: int) -> None:
-        if not self.whole_fields:
-            if (
-                isinstance(node, MappingNode)
-                and isinstance(new, Mapping)
-                and new
-                and node.value
-                and not node.flow_style
-            ):
-                return self._mapping(node, new, end)
-            if (
-                isinstance(node, SequenceNode)
-                and isinstance(new, list)
-                and new
-                and node.value
-                and not node.flow_style
-            ):
-                return self._sequence(node, new, end)
-            if isinstance(node, ScalarNode) and self._replace_scalar(node, new, indent):
-                return None
-        return self._replace_lines(self._offset(key), end, _entry(str(key.value), new, indent), indent)
+        if self.whole_fields or not self._in_place(node, new, end, indent):
+            self._replace_lines(self._offset(key), end, _entry(str(key.value), new, indent), indent)
+
+    def _item(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
+        if not self._in_place(node, new, end, indent):
+            self.edits.append((start, end, self._comments(start, end, indent) + _item(new, indent)))
+
+    def _in_place(self, node: Node, new: Any, end: int, indent: int) -> bool:
+        """Change `node` to `new` inside the lines where it stands; False if its shape does not allow that."""
+        if isinstance(node, ScalarNode):
+            return self._replace_scalar(node, new, indent)
+        if not isinstance(node, MappingNode | SequenceNode) or node.flow_style:
+            edits = self._flow(node, new)
+            self.edits += edits or ()
+            return edits is not None
+        if isinstance(node, MappingNode) and isinstance(new, Mapping) and new:
+            self._mapping(node, new, end)
+            return True
+        if isinstance(node, SequenceNode) and isinstance(new, list) and new:
+            self._sequence(node, new, end)
+            return True
+        return False
 
     def _replace_scalar(self, node: ScalarNode, new: Any, indent: int) -> bool:
         start, end = self._offset(node), self._offset(node, end=True)
-        rendered = _value(new, indent + 2)
-        simple = node.style not in {"|", ">"} and start < end and "\n" not in self.text[start:end]
-        if isinstance(new, Mapping | list) or not simple or "\n" in rendered:
+        if isinstance(new, Mapping | list) or not self._on_one_line(node):
             return False
-        if isinstance(new, str) and node.style == "'" and "'" not in new and not _UNSAFE.search(new):
-            rendered = f"'{new}'"
-        elif isinstance(new, str) and node.style == '"' and not rendered.startswith('"'):
-            rendered = f'"{rendered}"'
-        self.edits.append((start, end, rendered))
+        rendered = _value(new, indent + 2)
+        if "\n" in rendered:
+            return False
+        if start == end:  # nothing after `name:` or `-`
+            rendered = f" {rendered}"
+        self.edits.append((start, end, _styled(rendered, new, node.style)))
         return True
+
+    def _flow(self, node: Node, new: Any) -> list[Edit] | None:
+        """The edits inside a flow collection that keeps its shape; None if it does not."""
+        if same_data(self._data(node), new):
+            return []
+        if isinstance(node, SequenceNode) and isinstance(new, list) and len(new) == len(node.value):
+            inner = [self._flow(item, value) for item, value in zip(node.value, new, strict=True)]
+        elif (
+            isinstance(node, MappingNode) and isinstance(new, Mapping) and new.keys() == set(self._data(node))
+        ):
+            inner = [self._flow(value, new[key.value]) for key, value in node.value]
+        elif isinstance(node, ScalarNode) and self._on_one_line(node) and not isinstance(new, Mapping | list):
+            start, end = self._offset(node), self._offset(node, end=True)
+            if start == end:
+                return None
+            rendered = _scalar(new)
+            plain = not isinstance(new, str) or not _FLOW_MARKS & set(new)
+            inner = [[(start, end, _styled(rendered if plain else _quoted(new), new, node.style))]]
+        else:
+            return None
+        if any(edits is None for edits in inner) or not inner:
+            return None
+        return [edit for edits in inner for edit in edits or ()]
+
+    def _on_one_line(self, node: ScalarNode) -> bool:
+        start, end = self._offset(node), self._offset(node, end=True)
+        return node.style not in {"|", ">"} and "\n" not in self.text[start:end]
 
     def _replace_lines(self, start: int, end: int, replacement: str, indent: int) -> None:
         """Replace from `start` to the end of its lines, keeping the comments that stood there."""
@@ -305,17 +365,11 @@ class _Editor:
         ends = [
             self._content_end(start, end) for start, end in zip(starts, [*starts[1:], limit], strict=True)
         ]
-        matcher = SequenceMatcher(
-            a=[_key(item) for item in old], b=[_key(item) for item in new], autojunk=False
-        )
-        for tag, a0, a1, b0, b1 in matcher.get_opcodes():
-            if tag == "equal":
-                continue
+        for a0, a1, b0, b1 in changed_items(old, new):
             paired = min(a1 - a0, b1 - b0)
             for offset in range(paired):
-                self._item_change(
-                    node.value[a0 + offset], new[b0 + offset], starts[a0 + offset], ends[a0 + offset], indent
-                )
+                at = a0 + offset
+                self._item(node.value[at], new[b0 + offset], starts[at], ends[at], indent)
             for index in range(a0 + paired, a1):
                 self.edits.append(
                     (starts[index], ends[index], self._comments(starts[index], ends[index], indent))
@@ -325,18 +379,6 @@ class _Editor:
                 at = ends[a0 + paired - 1] if a0 + paired else starts[0]
                 self.edits.append((at, at, extra))
 
-    def _item_change(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
-        if (
-            isinstance(node, MappingNode)
-            and isinstance(new, Mapping)
-            and new
-            and node.value
-            and not node.flow_style
-        ):
-            self._mapping(node, new, end)
-        elif not (isinstance(node, ScalarNode) and self._replace_scalar(node, new, indent)):
-            self.edits.append((start, end, self._comments(start, end, indent) + _item(new, indent)))
-
     def _dash(self, item: Node) -> int:
         return self.masked.rfind("-", 0, self._offset(item))
 
@@ -344,9 +386,28 @@ class _Editor:
         return construct(node)
 
 
-def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and bool(a == b)
+def changed_items(old: list[Any], new: list[Any]) -> list[tuple[int, int, int, int]]:
+    """Which `old[a0:a1]` have to become which `new[b0:b1]`, in the way that touches the fewest items."""
+    a, b = [_key(item) for item in old], [_key(item) for item in new]
+    matcher = SequenceMatcher(a=a, b=b, autojunk=False)
+    found = [(a0, a1, b0, b1) for tag, a0, a1, b0, b1 in matcher.get_opcodes() if tag != "equal"]
+    if len(a) == len(b):
+        each = [(n, n + 1, n, n + 1) for n in range(len(a)) if a[n] != b[n]]
+        if len(each) <= sum(max(a1 - a0, b1 - b0) for a0, a1, b0, b1 in found):
+            return each
+    return found
+
+
+def same_data(a: Any, b: Any) -> bool:
+    """Whether two values say the same: 1 and 1.0 do, 1 and true do not, and the order of fields does not count."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(same_data(value, b[name]) for name, value in a.items())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same_data, a, b))
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
 def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=False, ensure_ascii=False)
+    """A text that two values share if they say the same."""
+    plain = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return _WHOLE_FLOAT.sub("", plain) if ".0" in plain else plain
