@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -427,7 +428,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except KbError as error:
         if debug:
-            raise
+            click.echo(traceback.format_exc(), err=True)
         click.echo(f"kb: {error}", err=True)
         for other in error.others[:20]:
             click.echo(f"kb: {other}", err=True)
@@ -437,9 +438,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # `kb list | head`: the reader has gone, and Python would complain about it
         return EXIT_OK
-    except Exception as error:  # the last line of defence: a bug is one line too, unless --debug
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line too
         if debug:
-            raise
+            click.echo(traceback.format_exc(), err=True)
         click.echo(
             f"kb: a bug in kb: {type(error).__name__}: {error} (fix: report it, with --debug's output)",
             err=True,

@@ -177,7 +177,7 @@ def _settle_keys(base: Base, decided: Decided, rows: Rows) -> Rows:
             continue
         apart = decided.apart(ref, key) or _apart_from_sibling(decided, row, by_paper[row.paper])
         if apart or (
-            row is not base.rows.get(ref)
+            _renamed(base.rows.get(ref), row)
             and _became_another_work(row, base.papers.get(key), by_paper[row.paper])
         ):
             settled[ref] = without_digests(row).model_copy(update={"paper": None})
@@ -190,6 +190,14 @@ def _apart_from_sibling(decided: Decided, row: Row, siblings: Iterable[Row]) -> 
     """Whether a person told `row` from a better one of the same record: the better one stays."""
     others = decided.different(row.ref)
     return bool(others) and any(other.ref in others and other.rank < row.rank for other in siblings)
+
+
+def _renamed(old: Row | None, new: Row) -> bool:
+    """Whether an entry says now that its paper is called something else."""
+    if old is None or old is new:
+        return False
+    was, now = old.entry, new.entry
+    return (was.title, was.identifiers, was.authors) != (now.title, now.identifiers, now.authors)
 
 
 def _became_another_work(row: Row, paper: Paper | None, siblings: Iterable[Row]) -> bool:
@@ -209,16 +217,20 @@ def _became_another_work(row: Row, paper: Paper | None, siblings: Iterable[Row])
 
 # Identifiers that are another's
 
-Holders = Mapping[tuple[str, str], Collection[str]]
+Holders = dict[tuple[str, str], set[str]]
 
 
-def _holders(papers: Mapping[str, Paper]) -> dict[tuple[str, str], list[str]]:
+def _holders(papers: Mapping[str, Paper]) -> Holders:
     """The records that carry each identifier."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for key, paper in papers.items():
-        for pair in paper.identifiers.by_kind().items():
-            found[pair].append(key)
+    found: Holders = defaultdict(set)
+    for paper in papers.values():
+        _hold(found, paper)
     return found
+
+
+def _hold(holders: Holders, paper: Paper) -> None:
+    for pair in paper.identifiers.by_kind().items():
+        holders[pair].add(paper.key)
 
 
 def _own(row: Row, key: str | None, holders: Holders) -> Row:
@@ -240,7 +252,7 @@ def _own(row: Row, key: str | None, holders: Holders) -> Row:
 # Records
 
 
-def _create(base: Base, plan: Plan, work: Placing, holders: dict[tuple[str, str], list[str]]) -> None:
+def _create(base: Base, plan: Plan, work: Placing, holders: Holders) -> None:
     """Make records of the clusters that may become one; queue the rest."""
     taken = {*base.papers, *(merged.gone for merged in base.decisions.merged)}
     taken |= {row.paper for row in work.rows.values() if row.paper}
@@ -267,8 +279,7 @@ def _create(base: Base, plan: Plan, work: Placing, holders: dict[tuple[str, str]
         except (ValidationError, DataError) as error:
             _unfit(plan, cluster.rows[0].ref, cluster.rows, error)
             continue
-        for pair in paper.identifiers.by_kind().items():
-            holders[pair].append(paper.key)
+        _hold(holders, paper)
         taken.add(paper.key)
         plan.created.append(paper.key)
         plan.papers[paper.key] = paper
@@ -337,6 +348,7 @@ def _merge_changed(base: Base, plan: Plan, rows: Rows, decided: Decided, holders
         ours = fields_of(paper)
         settled |= {(key, name) for name in ours if same(name, ours[name], theirs[name])}
         if paper != base.papers[key]:
+            _hold(holders, paper)
             plan.papers[key] = paper
             plan.writes[key] = render_record(paper, base.texts(key), file=f"papers/{key}.yaml")
     open_ = {(c.paper, c.field): c for c in still_open(base.conflicts, {**base.papers, **plan.papers})}
