@@ -73,7 +73,7 @@ def merge_search_index(new: bytes, old: bytes, pages: Iterable[str], rebuilt: It
     """
     data = json.loads(new)
     entries: dict[str, list[Any]] = {}
-    fresh = {html_path(page) for page in rebuilt}
+    fresh = {html_path(page) for page in rebuilt} | {_page_url(entry) for entry in data["docs"]}
     for entry in json.loads(old)["docs"]:
         url = _page_url(entry)
         if url not in fresh:

@@ -106,19 +106,24 @@ def write_stage(stage: Mapping[str, bytes], folder: Path) -> int:
                 count += 1
         for name, data in stage.items():
             path = folder / name
-            with suppress(OSError):
-                if path.read_bytes() == data:
-                    continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            os.utime(path, (_OLD, _OLD))
-            count += 1
+            if not _holds(path, data):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+                count += 1
+            if path.stat().st_mtime != _OLD:
+                os.utime(path, (_OLD, _OLD))
         remove_empty(folder)
     except OSError as error:
         raise KbError(
             f"cannot be written: {error.strerror or error}", file=error.filename or folder
         ) from error
     return count
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    with suppress(OSError):
+        return path.read_bytes() == data
+    return False
 
 
 def remove_empty(folder: Path) -> None:
