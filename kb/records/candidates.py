@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kb.errors import DataError
-from kb.records.files import read_utf8
+from kb.records.files import read_if_there
 
 
 class CandidateState(StrEnum):
@@ -44,10 +44,10 @@ def load_candidates(path: Path) -> tuple[Candidate, ...]:
     Raises:
         DataError: a line is not a candidate.
     """
-    if not path.exists():
-        return ()
     found = []
-    for number, line in enumerate(read_utf8(path).split("\n"), start=1):  # a value may hold other line breaks
+    for number, line in enumerate(
+        read_if_there(path).split("\n"), start=1
+    ):  # a value may hold other line breaks
         if not line:
             continue
         try:

@@ -9,17 +9,28 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kb.errors import DataError
-from kb.ids import parse_paper_key
-from kb.records.files import read_utf8
-from kb.records.models import Date, Line, Value
+from kb.ids import KINDS, parse_paper_key
+from kb.records.files import read_if_there
+from kb.records.models import Date, Line, Value, checked
 from kb.records.problems import from_pydantic
 from kb.records.yaml_read import parse_yaml
 from kb.records.yaml_write import edit_yaml, render_yaml
 
-Key = Annotated[str, AfterValidator(parse_paper_key)]
+
+def _is_key(value: str) -> bool:
+    try:
+        return bool(parse_paper_key(value))
+    except DataError:
+        return False
+
+
+Key = Annotated[str, checked(_is_key, "cannot be a record's key", "write one such as liu2025quantization")]
+IdKind = Annotated[
+    str, checked(KINDS.__contains__, "is no kind of identifier", f"one of: {', '.join(KINDS)}")
+]
 
 
 class Pair(Value):
@@ -39,7 +50,7 @@ class Rejection(Value):
     """A work that stays out of the survey, whoever names it."""
 
     title: Line | None = None
-    identifiers: dict[str, str] = Field(default_factory=dict)
+    identifiers: dict[IdKind, Line] = Field(default_factory=dict)
     reason: Line
     by: Line | None = None
     date: Date | None = None
@@ -77,23 +88,23 @@ def load_decisions(path: Path) -> Decisions:
     Raises:
         DataError: the file is wrong, with the line.
     """
-    if not path.exists():
-        return Decisions()
-    text = read_utf8(path)
-    if not any(line.strip() and not line.startswith("#") for line in text.splitlines()):
+    text = read_if_there(path)
+    if not _says_something(text):
         return Decisions()
     document = parse_yaml(text, file=str(path))
     try:
         return Decisions.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
         raise from_pydantic(error, document, file=str(path)) from None
-    except DataError as error:  # a key that cannot be one
-        raise DataError(error.message, file=path, fix=error.fix) from None
 
 
 def render_decisions(decisions: Decisions, path: Path) -> str:
     """The text of the decision file with only the needed lines changed."""
-    old = read_utf8(path) if path.exists() else ""
-    if any(line.strip() and not line.startswith("#") for line in old.splitlines()):
+    old = read_if_there(path)
+    if _says_something(old):
         return edit_yaml(old, decisions.to_data(), file=str(path))
     return (old or HEADER) + render_yaml(decisions.to_data())
+
+
+def _says_something(text: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())

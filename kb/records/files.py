@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kb.errors import DataError, KbError
 
+MAX_BYTES = 256_000_000
+
 
 def write_atomic(path: Path, text: str) -> bool:
     """Make `path` hold `text`: written beside it, flushed to disk, then renamed over it.
@@ -97,13 +99,28 @@ def read_utf8(path: Path) -> str:
     Raises:
         DataError: it cannot be read, is no regular file, or is not UTF-8.
     """
+    return decode_utf8(read_regular(path), path)
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a plain file, never of a link, a pipe or a device, nor of one that is beyond all measure.
+
+    Raises:
+        DataError: it is none, or cannot be read.
+    """
     try:
         if path.is_symlink() or not path.is_file():
             raise DataError("is not a regular file", file=path, fix="put the file itself there, not a link")
-        data = path.read_bytes()
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"is larger than {MAX_BYTES} bytes", file=path)
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from None
-    return decode_utf8(data, path)
+
+
+def read_if_there(path: Path) -> str:
+    """The text of a file of ours that may be absent; empty then. A link that leads nowhere is not absent."""
+    return read_utf8(path) if path.is_symlink() or path.exists() else ""
 
 
 def decode_utf8(data: bytes, path: Path) -> str:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from kb import ids
 from kb.errors import DataError, KbError
 from kb.ids import parse_paper_key
 from kb.records import models, yaml_read
-from kb.records.files import decode_utf8, write_atomic
+from kb.records.files import decode_utf8, read_regular, write_atomic
 from kb.records.models import Paper
 from kb.records.problems import from_pydantic
 from kb.records.spelling import as_written
@@ -72,7 +73,8 @@ def parse_record(key: str, text: str, *, file: str) -> Paper:
     except ValidationError as error:
         raise from_pydantic(error, document, file=file) from None
     except DataError as error:
-        raise DataError(error.message, file=file, line=1, field=error.field, fix=error.fix) from None
+        line = document.line_of((error.field,) if error.field else ())
+        raise DataError(error.message, file=file, line=line, field=error.field, fix=error.fix) from None
 
 
 def render_record(paper: Paper, old_text: str | None = None, *, file: str = "record") -> str:
@@ -85,31 +87,26 @@ def render_record(paper: Paper, old_text: str | None = None, *, file: str = "rec
     return edit_yaml(old_text, as_written(raw, old, new), file=file)
 
 
-def record_files(folder: Path) -> list[Path]:
-    """The record files in papers/, sorted. Names that start with `_` or `.` are kb's own.
+def record_files(folder: Path) -> tuple[list[Path], list[DataError]]:
+    """The record files in papers/, sorted, and what stands there but cannot be one.
 
-    Raises:
-        DataError: a name that cannot be a key, or something that is no plain file.
+    Names that start with `_` or `.` are kb's own.
     """
     found: list[Path] = []
     wrong: list[DataError] = []
-    if not folder.exists():
-        return found
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+    for path in sorted(folder.iterdir(), key=lambda p: p.name) if folder.exists() else ():
         if path.name.startswith(("_", ".")):
             continue
         try:
-            if path.suffix != ".yaml" or path.is_dir():
+            if path.suffix != ".yaml":
                 raise DataError(
                     "is not a record", fix="records are papers/<key>.yaml; put other files elsewhere"
                 )
             parse_paper_key(path.stem)
             found.append(path)
         except DataError as error:
-            wrong.append(DataError(error.message, file=path, fix=error.fix))
-    if wrong:
-        raise DataError.bundle(wrong)
-    return found
+            wrong.append(DataError(error.message, file=_shown(path), fix=error.fix))
+    return found, wrong
 
 
 def load_library(folder: Path, cache: Path | None = None) -> Library:
@@ -123,23 +120,19 @@ def load_library(folder: Path, cache: Path | None = None) -> Library:
         DataError: the first error found, carrying all others.
     """
     texts: dict[str, bytes] = {}
-    wrong: list[DataError] = []
-    for path in record_files(folder):
+    paths, wrong = record_files(folder)
+    for path in paths:
         try:
-            if path.is_symlink():
-                raise DataError("is a link", file=path, fix="put the file itself there")
-            texts[path.stem] = path.read_bytes()
+            texts[path.stem] = read_regular(path)
         except DataError as error:
-            wrong.append(error)
-        except OSError as error:
-            wrong.append(DataError(f"cannot be read: {error.strerror}", file=path))
+            wrong.append(DataError(error.message, file=_shown(path), fix=error.fix))
     hashes = {key: content_hash(text) for key, text in texts.items()}
     known = _read_cache(cache, hashes) if cache else {}
     papers: dict[str, Paper] = dict(known)
     for key in texts.keys() - known.keys():
         path = folder / f"{key}.yaml"
         try:
-            papers[key] = parse_record(key, decode_utf8(texts[key], path), file=_shown(path))
+            papers[key] = parse_record(key, decode_utf8(texts[key], Path(_shown(path))), file=_shown(path))
         except DataError as error:
             wrong.extend([error, *error.others])
     if wrong:
@@ -159,28 +152,29 @@ def _shown(path: Path) -> str:
 
 def _schema_stamp() -> str:
     """Changes when the code that gives records their meaning does."""
-    source = "".join(inspect.getsource(module) for module in (models, yaml_read))
+    source = "".join(inspect.getsource(module) for module in (ids, models, yaml_read))
     return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
 
 
 def _render_cache(library: Library, hashes: Mapping[str, str]) -> str:
-    head = json.dumps({"stamp": _schema_stamp(), "hashes": [[key, hashes[key]] for key in library]})
-    return (
-        "\n".join([head, *(paper.model_dump_json(exclude_defaults=True) for paper in library.values())])
-        + "\n"
-    )
+    body = "".join(f"{paper.model_dump_json(exclude_defaults=True)}\n" for paper in library.values())
+    head = {
+        "stamp": _schema_stamp(),
+        "sum": content_hash(body.encode()),
+        "hashes": [[key, hashes[key]] for key in library],
+    }
+    return f"{json.dumps(head)}\n{body}"
 
 
 def _read_cache(cache: Path, hashes: Mapping[str, str]) -> dict[str, Paper]:
     """The cached records whose files still have the same bytes; nothing if the cache is of no use."""
     try:
-        head, *rows = cache.read_bytes().splitlines()
+        head, _, body = read_regular(cache).partition(b"\n")
         meta = json.loads(head)
-        if meta["stamp"] != _schema_stamp() or len(meta["hashes"]) != len(rows):
+        if meta["stamp"] != _schema_stamp() or meta["sum"] != content_hash(body):
             return {}
-        fresh = [
-            row for (key, value), row in zip(meta["hashes"], rows, strict=True) if hashes.get(key) == value
-        ]
+        rows = zip(meta["hashes"], body.splitlines(), strict=True)
+        fresh = [row for (key, value), row in rows if hashes.get(key) == value]
         return {paper.key: paper for paper in _PAPERS.validate_json(b"[" + b",".join(fresh) + b"]")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, ValueError, KeyError, TypeError, AttributeError):
         return {}

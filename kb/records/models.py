@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from kb import ids
 from kb.errors import DataError
@@ -21,94 +24,136 @@ _DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?")
 _BRANCH = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9][a-z0-9-]*)*")
 
 
-def _clean(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("holds a control or direction-override character; remove it")
-    return value
+def checked(holds: Callable[[str], object], what: str, fix: str) -> AfterValidator:
+    """A validator that says what is wrong, and what to do about it, unless `holds`."""
+
+    def check(value: str) -> str:
+        if not holds(value):
+            raise PydanticCustomError("kb", "{what}", {"what": what, "fix": fix})
+        return value
+
+    return AfterValidator(check)
 
 
-def _line(value: str) -> str:
-    if value != " ".join(value.split()) or not value:
-        raise ValueError("must be one line without leading, trailing or double spaces, and not empty")
-    return value
+def _is_date(value: str) -> bool:
+    if len(value) < 10 or not _DATE.fullmatch(value):
+        return bool(_DATE.fullmatch(value))
+    try:
+        return bool(date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
-def _date(value: str) -> str:
-    if not _DATE.fullmatch(value):
-        raise ValueError('must be a date such as "2025", "2025-04" or "2025-04-07"')
-    return value
-
-
-def _branch(value: str) -> str:
-    if not _BRANCH.fullmatch(value):
-        raise ValueError("must be a branch id of taxonomy.yaml such as smaller/quantization")
-    return value
-
-
-def _url(value: str) -> str:
-    if not ids.is_safe_url(value):
-        raise ValueError("must be an http(s) URL without spaces or quotes")
-    return value
-
-
-def _arxiv(value: str) -> str:
+def _is_bare_arxiv_id(value: str) -> bool:
     found = ids.parse_arxiv_id(value)
-    if found is None or str(found) != value or found.version:
-        raise ValueError('must be a bare arXiv id such as "2504.04823"; the version goes into arxiv_version')
-    return value
+    return found is not None and found.base == value
 
 
-def _doi(value: str) -> str:
-    if ids.parse_doi(value) != value:
-        raise ValueError("must be a bare DOI in lower case such as 10.1145/3666122")
-    return value
+_clean = checked(
+    lambda value: not _CONTROL.search(value), "holds a control or direction-override character", "remove it"
+)
+_line = checked(
+    lambda value: value and value == " ".join(value.split()),
+    "is empty, more than one line, or has needless spaces",
+    "write one line without leading, trailing or double spaces, or leave the field out",
+)
 
-
-def _acl(value: str) -> str:
-    if ids.parse_acl_anthology(value) != value:
-        raise ValueError("must be an ACL Anthology id such as 2024.acl-long.510")
-    return value
-
-
-def _orcid(value: str) -> str:
-    if ids.parse_orcid(value) != value:
-        raise ValueError("must be an ORCID iD whose check digit is right, such as 0000-0002-1825-0097")
-    return value
-
-
-Text = Annotated[str, AfterValidator(_clean), StringConstraints(min_length=1, max_length=20_000)]
-Line = Annotated[str, AfterValidator(_clean), AfterValidator(_line), StringConstraints(max_length=2_000)]
-Date = Annotated[str, AfterValidator(_date)]
-BranchId = Annotated[str, AfterValidator(_branch)]
-Url = Annotated[str, AfterValidator(_url), StringConstraints(max_length=2_000)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), _clean]
+Line = Annotated[str, StringConstraints(max_length=2_000), _clean, _line]
+Date = Annotated[str, checked(_is_date, "is not a date", 'write "2025", "2025-04" or "2025-04-07"')]
+BranchId = Annotated[
+    str,
+    checked(
+        _BRANCH.fullmatch,
+        "is not a branch",
+        "write a branch id of taxonomy.yaml such as smaller/quantization",
+    ),
+]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2_000),
+    checked(ids.is_safe_url, "is not a web address", "write an http(s) URL without spaces or quotes"),
+]
 
 
 class Value(BaseModel):
     """Base of everything a record is made of."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Author(Value):
     """A person or a team. Written as plain text, or with `name` and `orcid`."""
 
     name: Line
-    orcid: Annotated[str, AfterValidator(_orcid)] | None = None
+    orcid: (
+        Annotated[
+            str,
+            checked(
+                lambda value: ids.parse_orcid(value) == value,
+                "is no ORCID iD, or its check digit is wrong",
+                "copy it from orcid.org; it looks like 0000-0002-1825-0097",
+            ),
+        ]
+        | None
+    ) = None
 
 
 def _author(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+ArxivBase = Annotated[
+    str,
+    checked(
+        _is_bare_arxiv_id,
+        "is not a bare arXiv id",
+        'write one such as "2504.04823" in quotes; the version goes into arxiv_version',
+    ),
+]
+BareDoi = Annotated[
+    str,
+    checked(
+        lambda value: ids.parse_doi(value) == value,
+        "is not a bare DOI in lower case",
+        "write one such as 10.1145/3666122; arXiv's own DOIs go into arxiv_id",
+    ),
+]
+OpenReviewId = Annotated[
+    str,
+    checked(
+        re.compile(r"[A-Za-z0-9_-]{8,14}").fullmatch,
+        "is not an OpenReview forum id",
+        "write what stands after forum?id=, such as G8LaO1P0xv",
+    ),
+]
+AclId = Annotated[
+    str,
+    checked(
+        lambda value: ids.parse_acl_anthology(value) == value,
+        "is not an ACL Anthology id",
+        "write one such as 2024.acl-long.510",
+    ),
+]
+SemanticScholarId = Annotated[
+    str,
+    checked(
+        re.compile(r"[0-9a-f]{40}").fullmatch,
+        "is not a Semantic Scholar paper id",
+        "write the 40 digits at the end of the paper's address there",
+    ),
+]
+
+
 class Identifiers(Value):
     """What the paper is called elsewhere. At most one of each kind."""
 
-    arxiv_id: Annotated[str, AfterValidator(_arxiv)] | None = None
+    arxiv_id: ArxivBase | None = None
     arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
-    doi: Annotated[str, AfterValidator(_doi)] | None = None
-    openreview: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,14}$")] | None = None
-    acl_anthology: Annotated[str, AfterValidator(_acl)] | None = None
-    semantic_scholar: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    doi: BareDoi | None = None
+    openreview: OpenReviewId | None = None
+    acl_anthology: AclId | None = None
+    semantic_scholar: SemanticScholarId | None = None
     url: Url | None = None
 
     def by_kind(self) -> dict[str, str]:
@@ -173,9 +218,18 @@ class Note(Value):
     """A remark, with its language as a BCP 47 tag."""
 
     text: Text
-    lang: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] = "en"
+    lang: Annotated[
+        str,
+        checked(
+            re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]+)*").fullmatch,
+            "is not a language tag",
+            'write one such as en or zh ("no" in quotes)',
+        ),
+    ] = "en"
     source: Line | None = None
-    kind: Annotated[str, StringConstraints(pattern=r"^(note|screening)$")] = "note"
+    kind: Annotated[
+        str, checked({"note", "screening"}.__contains__, "is not a kind of note", "write note or screening")
+    ] = "note"
 
 
 class ReviewState(StrEnum):
@@ -203,7 +257,14 @@ class Review(Value):
 class Claim(Value):
     """Something a paper says that can be checked, pinned to the version that says it."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    id: Annotated[
+        str,
+        checked(
+            re.compile(r"[a-z0-9][a-z0-9-]*").fullmatch,
+            "cannot be a claim's id",
+            "write lower-case letters, digits and hyphens",
+        ),
+    ]
     statement: Text
     arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
     place: Line | None = None  # "Table 2", "p. 7"

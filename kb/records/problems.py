@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from pydantic import ValidationError
 
 from kb.errors import DataError
 from kb.records.yaml_read import Document
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 _FIXES = {
     "missing": "add the field",
     "extra_forbidden": "remove it, or check the spelling against CONTRIBUTING.md",
     "string_type": "write it as text in double quotes",
+    "string_too_short": "write something, or leave the field out",
+    "string_too_long": "shorten it",
     "int_type": "write a whole number without quotes",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number without quotes",
     "bool_type": "write true or false without quotes",
     "list_type": "write a list: one '- value' a line",
     "tuple_type": "write a list: one '- value' a line",
+    "too_short": "add an item",
+    "enum": "write one of these",
+    "model_type": "write fields, one 'name: value' a line, or leave it out",
+    "model_attributes_type": "write fields, one 'name: value' a line, or leave it out",
+    "dict_type": "write fields, one 'name: value' a line, or leave it out",
+}
+_MESSAGES = {
+    "extra_forbidden": "is not a field that kb knows",
+    "missing": "is missing",
+    "model_type": "should be fields (name: value)",
+    "model_attributes_type": "should be fields (name: value)",
+    "dict_type": "should be fields (name: value)",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
 }
 
 
@@ -25,17 +49,22 @@ def from_pydantic(error: ValidationError, document: Document, *, file: str) -> D
         path = tuple(
             part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))
         )
-        message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        if item["type"] == "extra_forbidden":
-            message = "is not a field that kb knows"
-        elif item["type"] == "missing":
-            message = "is missing"
-        elif item["type"] == "string_type" and isinstance(item["input"], int | float):
-            message = f"{item['input']} is read as a number"
         field = ".".join(str(part) for part in path) or None
-        found.append(
-            DataError(
-                message, file=file, line=document.line_of(path), field=field, fix=_FIXES.get(item["type"])
-            )
-        )
+        line = document.line_of(path)
+        found.append(DataError(_message(item), file=file, line=line, field=field, fix=_fix(item)))
     return DataError.bundle(found)
+
+
+def _message(item: ErrorDetails) -> str:
+    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
+        kind = "true or false" if isinstance(item["input"], bool) else "a number"
+        return f"{json.dumps(item['input'])} is read as {kind}"
+    if item["type"] == "string_type" and item["input"] is None:
+        return "has no value"
+    return _MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
+
+
+def _fix(item: ErrorDetails) -> str:
+    if item["type"] == "string_type" and item["input"] is None:
+        return "write one, or leave the field out"
+    return item.get("ctx", {}).get("fix") or _FIXES.get(item["type"], "correct the value")

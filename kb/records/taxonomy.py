@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from kb.errors import DataError
-from kb.records.models import Line, Text, Value
+from kb.records.files import read_utf8
+from kb.records.models import Line, Text, Value, checked
 from kb.records.problems import from_pydantic
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Slug = Annotated[
+    str,
+    checked(
+        re.compile(r"[a-z][a-z0-9-]*").fullmatch,
+        "cannot be an id",
+        "write lower-case letters, digits and hyphens, a letter first",
+    ),
+]
 
 
 class Branch(Value):
@@ -63,15 +72,9 @@ class Taxonomy(Value):
     @cached_property
     def branches(self) -> dict[str, PlacedBranch]:
         """Every branch by full id, in the order of the file."""
-        found: dict[str, PlacedBranch] = {}
-        for facet in self.facets:
-            for placed in _walk(facet.id, facet.branches, None, 0):
-                if placed.id in found:
-                    raise DataError(
-                        f"the branch {placed.id!r} is defined twice", field="facets", fix="rename one"
-                    )
-                found[placed.id] = placed
-        return found
+        return {
+            placed.id: placed for facet in self.facets for placed in _walk(facet.id, facet.branches, None, 0)
+        }
 
     @cached_property
     def _aliases(self) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -136,27 +139,37 @@ def _walk(facet: str, branches: tuple[Branch, ...], parent: str | None, depth: i
         yield from _walk(facet, branch.branches, full, depth + 1)
 
 
+def _places(
+    branches: tuple[Branch, ...], parent: str | None, path: tuple[str | int, ...]
+) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Every branch's full id, and where in the file it stands."""
+    for index, branch in enumerate(branches):
+        full = f"{parent}/{branch.id}" if parent else branch.id
+        yield full, (*path, index, "id")
+        yield from _places(branch.branches, full, (*path, index, "branches"))
+
+
 def load_taxonomy(path: Path) -> Taxonomy:
     """Read taxonomy.yaml.
 
     Raises:
         DataError: it is absent or wrong, with the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"cannot be read: {error}", file=path, fix="every knowledge base needs a taxonomy.yaml"
-        ) from None
+    if not path.exists():
+        raise DataError("there is no such file", file=path, fix="every knowledge base needs a taxonomy.yaml")
+    text = read_utf8(path)
     document = parse_yaml(text, file=str(path))
     data: dict[str, Any] = document.data
     try:
         taxonomy = Taxonomy.model_validate_json(json.dumps(data))
     except ValidationError as error:
         raise from_pydantic(error, document, file=str(path)) from None
-    try:
-        _ = taxonomy.branches
-    except DataError as error:
-        error.file = str(path)
-        raise
+    seen: set[str] = set()
+    for index, facet in enumerate(taxonomy.facets):
+        for full, place in _places(facet.branches, None, ("facets", index, "branches")):
+            if full in seen:
+                message, field = f"the branch {full!r} is defined twice", ".".join(map(str, place))
+                line = document.line_of(place)
+                raise DataError(message, file=path, line=line, field=field, fix="rename one")
+            seen.add(full)
     return taxonomy

@@ -177,8 +177,9 @@ class _Editor:
         self.masked = self._mask(root)
 
     def apply(self, new: Mapping[str, Any]) -> str:
-        if self.root.flow_style or not self.root.value:
-            self.edits = [(0, len(self.text), self._comments(0, len(self.text), 0) + render_yaml(new))]
+        if self.root.flow_style or not self.root.value or not new:
+            whole = render_yaml(new) if new else "{}\n"
+            self.edits = [(0, len(self.text), self._comments(0, len(self.text), 0) + whole)]
         else:
             self._mapping(self.root, new, len(self.text))
         parts: list[str] = []

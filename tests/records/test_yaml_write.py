@@ -228,3 +228,38 @@ def _is_block(lines: list[str], index: int) -> bool:
     """Whether the value that starts on this line goes on below (a block scalar, or text under its name)."""
     head = lines[index].split("#")[0].rstrip()
     return head.endswith((":", "|", ">", "|-", ">-", "-")) or not head
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("a: 1\nb: 2", {"a": 3, "b": 2}, "a: 3\nb: 2"),
+        ("a: 1\nb: 2", {"a": 1, "b": 2, "c": 3}, "a: 1\nb: 2\nc: 3"),
+        ("a: 1\nb: |\n  x", {"a": 2, "b": "x"}, "a: 2\nb: |\n  x"),
+        ("a: 1\r\nb: 2\nc: 3\r\n", {"a": 1, "b": 9, "c": 3}, "a: 1\r\nb: 9\nc: 3\r\n"),
+        ("---\na: 1  # c\n", {"a": 2}, "---\na: 2  # c\n"),
+        ("a:  # c\nb: 1\n", {"a": "x", "b": 1}, "a: x  # c\nb: 1\n"),
+        ("a: {b: 1}  # c\n", {"a": {"b": 2}}, "a: {b: 2}  # c\n"),
+        ("a: [x, 'y', \"z\"]\n", {"a": ["x", "w", "a, b"]}, "a: [x, 'w', \"a, b\"]\n"),
+        ("{a: 1} # c\n", {"a": 1, "b": 2}, "# c\na: 1\nb: 2\n"),
+        ("a: 1 # c\n# d\n", {}, "# c\n# d\n{}\n"),
+        ("# c\n{}\n", {"a": 1}, "# c\na: 1\n"),
+        ("a: 1\nb: 2\n# end\n", {"a": 1, "b": 2, "c": 3}, "a: 1\nb: 2\nc: 3\n# end\n"),
+        ("a:\n- x\n- y # c\n- z\n", {"a": ["x", "z"]}, "a:\n- x\n# c\n- z\n"),
+        ("a: 1\n", {"a": True}, "a: true\n"),
+        ("a: 1\n", {"a": 1.0}, "a: 1\n"),
+    ],
+)
+def test_an_edit_looks_as_a_person_would_make_it(old: str, new: dict[str, Any], expected: str) -> None:
+    """Small cases, byte for byte: no final line end, mixed line ends, empty values, flow style, all fields gone."""
+    assert edit_yaml(old, new, file="f") == expected
+
+
+@pytest.mark.parametrize("text", ["? a\n: 1\nb: 2\n", "? 'a'\n: - 1\n  - 2\nb: {c: 1,\n d: 2}\n"])
+def test_an_unusual_layout_is_edited_rightly_or_refused(text: str) -> None:
+    """Explicit keys are rare: whatever happens, nothing is lost."""
+    new = read(text) | {"b": 3, "z": "new"}
+    try:
+        assert exact(read(edit_yaml(text, new, file="f"))) == exact(new)
+    except DataError as error:
+        assert error.fix
