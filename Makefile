@@ -60,10 +60,10 @@ fmt: $(INSTALLED_DEV)  ## format the code and apply the safe fixes
 
 screenshots: $(INSTALLED_DEV)  ## take pictures of the built site into build/screenshots
 	@KB_CHROMIUM="$$(KB_REQUIRE_BROWSER=1 .ci/ensure-browser $(PY))" || exit 1; export KB_CHROMIUM; \
-		$(PY) -m tests.screenshots
+		$(PY) scripts/screenshots.py
 
-bench: $(INSTALLED_DEV)  ## time sync, build and search on a large made-up library
-	@$(PY) -m tests.bench
+bench: $(INSTALLED_DEV)  ## make the measurements in benchmarks/ again (some minutes)
+	@for script in benchmarks/*.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
 
 browser: $(INSTALLED_DEV)  ## find or install the Chromium that the browser tests use
 	@KB_REQUIRE_BROWSER=1 .ci/ensure-browser $(PY)

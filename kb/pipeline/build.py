@@ -26,6 +26,8 @@ from kb.pipeline.mkdocs_run import (
 )
 from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
 from kb.pipeline.trees import Built, Trees, link_copy
+from kb.reconcile.fold import witness
+from kb.reconcile.rows import load_rows
 from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
 from kb.records.library import load_library
@@ -111,10 +113,20 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             handwritten=handwritten,
             candidates=load_candidates(config.candidates_path),
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
+            seen_in=_seen_in(config),
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}
     return files | pages | {"mkdocs.yml": frame(config, taxonomy)}, site
+
+
+def _seen_in(config: Config) -> dict[str, list[str]]:
+    """The names of the sources that name a paper now, by its key."""
+    named: dict[str, set[str]] = {}
+    for row in load_rows(config.sources_dir).values():
+        if row.paper is not None and not row.entry.removed:
+            named.setdefault(row.paper, set()).add(witness(row.entry.source))
+    return {key: sorted(names) for key, names in named.items()}
 
 
 @dataclass(frozen=True)
