@@ -106,10 +106,10 @@ def print_sync(report: SyncReport) -> None:
     if report.diff:
         sys.stdout.write(report.diff)
     waiting = ", ".join(f"{count} {state}" for state, count in sorted(report.waiting.items())) or "nothing"
-    dry = "dry run: " if report.diff or not report.files_changed else ""
+    how = "dry run: " if report.dry_run else "" if report.files_changed else "nothing changed; "
     verdict = f"{len(report.created)} records new, {len(report.updated)} updated; waiting: {waiting}"
     more = f" ({report.new_waiting} new: kb candidates)" if report.new_waiting else ""
-    _out.print(escape(("nothing changed; " if not dry and not report.files_changed else "") + verdict + more))
+    _out.print(escape(how + verdict + more))
 
 
 def sync_json(report: SyncReport) -> dict[str, Any]:

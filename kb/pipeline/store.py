@@ -117,6 +117,8 @@ def inside_root(config: Config) -> None:
             raise DataError(
                 "is a link", file=folder, fix="kb writes only inside the knowledge base; use a folder"
             )
+        if folder.exists() and not folder.is_dir():
+            raise DataError("is not a folder", file=folder, fix="move it away")
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class SyncReport:
     problems: list[str] = field(default_factory=list)
     diff: str = ""  # only of a dry run
     files_changed: int = 0
+    dry_run: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -242,7 +243,7 @@ def _settle(store: Store, results: list[SourceResult], *, dry_run: bool) -> Sync
     plan = reconcile(store.base(), results)
     report = _report(store, plan, results)
     if dry_run:
-        report.diff = _diff(store, plan)
+        report.diff, report.dry_run = _diff(store, plan), True
         return report
     entries = [entry for result in results if result.status is not Status.FAILED for entry in result.entries]
     cursors = {

@@ -39,7 +39,7 @@ class Placing:
     """
 
     def __init__(self, papers: Mapping[str, Paper], decided: Decided, rows: Rows) -> None:
-        self.rows = rows
+        self.rows = dict(rows)
         self.clusters: dict[str, Cluster] = {}
         self.queue: list[Candidate] = []
         self.matches: list[tuple[str, str, Match]] = []

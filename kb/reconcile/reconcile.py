@@ -64,37 +64,35 @@ class Plan:
 
 def reconcile(base: Base, results: Sequence[SourceResult]) -> Plan:
     """Merge `results` into `base`."""
-    plan = _one_pass(base, results)
-    last = plan
+    # First what is known already: a record has to have its new title before others are held against it.
+    plan = last = _follow(base, results)
     for _ in range(_MOST_PASSES):
-        if not (last.writes or last.matches or _moved(base.rows, last.rows)):
-            break
         base = _after(base, last)
-        last = _one_pass(base, ())
+        last = _place(base)
         plan = _both(plan, last)
+        if not (last.writes or last.matches):
+            break
     return plan
 
 
-def _one_pass(base: Base, results: Sequence[SourceResult]) -> Plan:
-    plan = Plan()
-    decided = Decided(base.decisions)
-    rows = _settle_keys(base, decided, _refresh(base, results))
-    work = Placing(base.papers, decided, rows)
+def _follow(base: Base, results: Sequence[SourceResult]) -> Plan:
+    """Bring records up to date with the entries that they have."""
+    plan, decided = Plan(), Decided(base.decisions)
+    plan.rows = _settle_keys(base, decided, _refresh(base, results))
+    _merge_changed(base, plan, decided, _holders(base.papers))
+    return plan
+
+
+def _place(base: Base) -> Plan:
+    """Give the entries without a record one, if they may have one."""
+    decided, holders = Decided(base.decisions), _holders(base.papers)
+    work = Placing(base.papers, decided, base.rows)
     work.place_all()
-    plan.matches = work.matches
-    holders = _holders(base.papers)
+    plan = Plan(rows=work.rows, matches=work.matches)
     _create(base, plan, work, holders)
-    _merge_changed(base, plan, work.rows, decided, holders)
-    plan.rows = work.rows
+    _merge_changed(base, plan, decided, holders)
     plan.candidates = tuple(work.queue)
     return plan
-
-
-def _moved(before: Rows, after: Rows) -> bool:
-    """Whether a row got another record, or lost its own."""
-    return any(
-        (ref in before and before[ref].paper) != row.paper for ref, row in after.items() if row.paper
-    ) or any(row.paper and after[ref].paper is None for ref, row in before.items())
 
 
 def _after(base: Base, plan: Plan) -> Base:
@@ -172,13 +170,15 @@ def _settle_keys(base: Base, decided: Decided, rows: Rows) -> Rows:
             continue
         key = decided.survivor(row.paper)
         told = next((k for k in map(decided.survivor, decided.same(ref)) if k in base.papers), None)
-        if told not in (None, key):
-            settled[ref] = without_digests(row).model_copy(update={"paper": None})
-            continue
-        apart = decided.apart(ref, key) or _apart_from_sibling(decided, row, by_paper[row.paper])
-        if apart or (
-            _renamed(base.rows.get(ref), row)
-            and _became_another_work(row, base.papers.get(key), by_paper[row.paper])
+        if (
+            decided.apart(ref, key)
+            or told not in (None, key)
+            or _apart_from_sibling(decided, row, by_paper[row.paper])
+            or (
+                told is None
+                and _renamed(base.rows.get(ref), row)
+                and _became_another_work(row, base.papers.get(key), by_paper[row.paper])
+            )
         ):
             settled[ref] = without_digests(row).model_copy(update={"paper": None})
         else:
@@ -201,18 +201,25 @@ def _renamed(old: Row | None, new: Row) -> bool:
 
 
 def _became_another_work(row: Row, paper: Paper | None, siblings: Iterable[Row]) -> bool:
-    """Whether an entry that had a record now names another paper, going by the record and its other entries."""
+    """Whether an entry that had a record now names another paper.
+
+    Another identifier than the record's other entries have is enough. The record alone may have its own from this very
+    entry, which corrects it now; then the titles tell.
+    """
     now = Work.of_entry(row.entry)
-    others = [Work.of_entry(other.entry) for other in siblings if other.ref != row.ref]
-    if paper is not None:
-        others.append(Work.of_paper(paper))
-    return any(
-        any(now.identifiers.get(kind, value) != value for kind, value in other.identifiers.items())
-        and bool(now.title and other.title)
-        and likeness(now.title, other.title) < UNLIKE
-        and not share_authors(now, other)
-        for other in others
+    if any(_clash(now, Work.of_entry(other.entry)) for other in siblings if other.ref != row.ref):
+        return True
+    was = Work.of_paper(paper) if paper is not None else Work()
+    return (
+        _clash(now, was)
+        and bool(now.title and was.title)
+        and likeness(now.title, was.title) < UNLIKE
+        and not share_authors(now, was)
     )
+
+
+def _clash(a: Work, b: Work) -> bool:
+    return any(a.identifiers.get(kind, value) != value for kind, value in b.identifiers.items())
 
 
 # Identifiers that are another's
@@ -316,8 +323,9 @@ def _brought_by(rows: Sequence[Row]) -> str:
     return f"named by {', '.join(names)}, which only proposes"
 
 
-def _merge_changed(base: Base, plan: Plan, rows: Rows, decided: Decided, holders: Holders) -> None:
+def _merge_changed(base: Base, plan: Plan, decided: Decided, holders: Holders) -> None:
     """Bring every record up to date whose entries changed. Rows that a record cannot take stay as they were."""
+    rows = plan.rows
     before: dict[str, list[Row]] = defaultdict(list)
     after: dict[str, list[Row]] = defaultdict(list)
     touched: set[str] = set()
