@@ -245,7 +245,7 @@ def _is_block(lines: list[str], index: int) -> bool:
         ("a: 1 # c\n# d\n", {}, "# c\n# d\n{}\n"),
         ("# c\n{}\n", {"a": 1}, "# c\na: 1\n"),
         ("a: 1\nb: 2\n# end\n", {"a": 1, "b": 2, "c": 3}, "a: 1\nb: 2\nc: 3\n# end\n"),
-        ("a:\n- x\n- y # c\n- z\n", {"a": ["x", "z"]}, "a:\n- x\n# c\n- z\n"),
+        ("a:\n- x\n- w # c\n- z\n", {"a": ["x", "z"]}, "a:\n- x\n# c\n- z\n"),
         ("a: 1\n", {"a": True}, "a: true\n"),
         ("a: 1\n", {"a": 1.0}, "a: 1\n"),
     ],
