@@ -26,11 +26,11 @@ help:  ## list these targets
 
 # ---------------------------------------------------------------------------------------------- the survey
 
-# A sync in which a source could not be reached exits 4 (some) or 7 (the network): the site is then built
-# from the records that are here. Any other failure (bad settings, broken records) stops.
+# A sync in which a source failed (4), wanted a key (5) or was incomplete (7) is no reason to have no site: it is
+# built from the records that are here. Any other failure (bad settings, broken records) stops.
 site: $(INSTALLED)  ## sync the papers, build the site, say which page to open
 	@$(KB) sync || { code=$$?; case $$code in \
-		4|7) echo "Not every source could be reached; building from the records in papers/." ;; \
+		4|5|7) echo "Not every source could be reached; building from the records in papers/." ;; \
 		*) exit $$code ;; esac; }
 	@$(KB) build
 	@echo "Open build/site/index.html (or: make serve)"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -18,8 +20,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from kb.sources.entry import SourceResult, Status
+from kb.text import one_line
 
 if TYPE_CHECKING:
     from kb.pipeline.build import BuildReport
@@ -28,17 +32,50 @@ if TYPE_CHECKING:
     from kb.records.candidates import Candidate
     from kb.records.models import Paper
 
-# What is piped into a file or a program is not folded at 80 columns.
-_out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 _MARK = {Status.OK: "ok", Status.EMPTY: "nothing new", Status.PARTIAL: "INCOMPLETE", Status.FAILED: "FAILED"}
 _SHOWN = 10
+# What a terminal may take as a command, and what is no character at all. JSON escapes those below U+0020 by itself.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines of text, in which nothing can steer a terminal: sources and queues may hold anything."""
+    click.echo("\n".join(_line(line) for line in text.split("\n")), err=err)
+
+
+def say_json(data: Any) -> None:
+    """Print JSON for programs, safe to look at."""
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    click.echo(_UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
+
+
+def _line(text: str) -> str:
+    """`text` without control characters; its indentation stays."""
+    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
+
+
+def count(number: int, noun: str) -> str:
+    """``1 record``, ``2 records``, ``no records``."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number or 'no'} {noun if number == 1 else many}"
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """On a terminal folded to its width; into a file or a pipe one line a row, however long."""
+    clean = [["\n".join(map(_line, cell.split("\n"))) for cell in row] for row in rows]
+    console = Console(highlight=False)
+    if console.is_terminal:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in clean:
+            table.add_row(*map(Text, row))  # Text: nothing in it is markup
+        console.print(table)
+        return
+    flat = [list(columns), *([" / ".join(filter(None, cell.split("\n"))) for cell in row] for row in clean)]
+    widths = [max(len(row[index]) for row in flat) for index in range(len(columns))]
+    for row in flat:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 class SyncProgress:
@@ -83,33 +120,38 @@ class SyncProgress:
 
 def print_result(result: SourceResult) -> None:
     """One line for a source, and what it could not read."""
-    facts = [f"{len(result.entries)} entries"] if result.entries else []
+    facts = [count(len(result.entries), "entry")] if result.entries and not result.summary else []
+    if result.summary:
+        facts.append(result.summary)
     if result.removed:
         facts.append(f"{len(result.removed)} removed")
     if result.missing:
         facts.append(f"{len(result.missing)} not known there: {', '.join(result.missing[:_SHOWN])}")
-    if result.summary:
-        facts.append(result.summary)
     if result.error is not None:
         facts.append(str(result.error))
-    _out.print(escape(f"{result.source}: {_MARK[result.status]}{'; ' if facts else ''}{'; '.join(facts)}"))
+    say(f"{result.source}: {_MARK[result.status]}{'; ' if facts else ''}{'; '.join(facts)}")
     for problem in result.problems[:_SHOWN]:
-        _out.print(escape(f"  {problem}"))
+        say(f"  {problem}")
     if len(result.problems) > _SHOWN:
-        _out.print(f"  and {len(result.problems) - _SHOWN} more; all are in .kb/log/sync.jsonl")
+        say(f"  and {len(result.problems) - _SHOWN} more; all are in .kb/log/sync.jsonl")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def print_sync(report: SyncReport) -> None:
     """What the sync changed."""
     for line in (*report.notices, *report.problems):
-        _out.print(escape(f"  {line}"))
+        say(f"  {line}")
     if report.diff:
-        sys.stdout.write(report.diff)
+        say(report.diff.removesuffix("\n"))
     waiting = ", ".join(f"{count} {state}" for state, count in sorted(report.waiting.items())) or "nothing"
     how = "dry run: " if report.dry_run else "" if report.files_changed else "nothing changed; "
-    verdict = f"{len(report.created)} records new, {len(report.updated)} updated; waiting: {waiting}"
+    verdict = f"{count(len(report.created), 'new record')}, {len(report.updated) or 'none'} updated; waiting: {waiting}"
     more = f" ({report.new_waiting} new: kb candidates)" if report.new_waiting else ""
-    _out.print(escape(how + verdict + more))
+    say(how + verdict + more)
 
 
 def sync_json(report: SyncReport) -> dict[str, Any]:
@@ -141,28 +183,30 @@ def sync_json(report: SyncReport) -> dict[str, Any]:
     }
 
 
-def print_list(papers: Sequence[Paper]) -> None:
-    table = _table("key", "year", "title", "branches", "review")
+def print_list(papers: Sequence[Paper], *, filtered: bool) -> None:
+    """One line a record."""
+    if not papers:
+        say("no record matches" if filtered else "no records yet; kb sync, kb import and kb new make some")
+        return
+    rows = []
     for paper in papers:
         branches = sorted({label.branch for label in paper.labels if label.state.value != "rejected"})
         review = paper.review.state.value if paper.review else ""
-        table.add_row(
-            paper.key, str(paper.year or ""), escape(paper.title), escape(", ".join(branches)), review
-        )
-    _out.print(table)
-    _out.print(f"{len(papers)} records")
+        rows.append([paper.key, str(paper.year or ""), paper.title, ", ".join(branches), review])
+    _print_table(["key", "year", "title", "branches", "review"], rows)
+    say(count(len(papers), "record"))
 
 
 def print_paper(paper: Paper, witnesses: Mapping[str, Sequence[str]]) -> None:
-    table = _table("field", "value", *(["who says so"] if witnesses else []))
+    """A record, one field a line, with who says so where that was asked for."""
+    rows = []
     for name, value in _flat(paper.to_data()):
-        base = name.split("[")[0]
-        row = [name, escape(str(value))]
+        row = [name, str(value)]
         if witnesses:
-            row.append(escape("; ".join(witnesses.get(base, witnesses.get(name, ())))))
-        table.add_row(*row)
-    _out.print(f"[bold]{escape(paper.key)}[/bold]")
-    _out.print(table)
+            row.append("; ".join(witnesses.get(name, ())))
+        rows.append(row)
+    say(paper.key)
+    _print_table(["field", "value", *(["who says so"] if witnesses else [])], rows)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -180,23 +224,32 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]
 
 
 def _short(item: Any) -> str:
-    return ", ".join(f"{k} {v}" for k, v in item.items()) if isinstance(item, dict) else str(item)
+    """An item of a list in one line: its main part, then the rest in parentheses."""
+    if not isinstance(item, dict):
+        return str(item)
+    first, *rest = item.items()
+    return f"{first[1]} ({', '.join(f'{name} {value}' for name, value in rest)})" if rest else str(first[1])
 
 
 def print_candidates(found: Sequence[Candidate]) -> None:
-    table = _table("id", "state", "title", "why it waits")
+    """One line a work that waits."""
+    if not found:
+        say("nothing waits")
+        return
+    rows = []
     for candidate in found:
         title = candidate.title or ", ".join(candidate.identifiers.values()) or candidate.url or ""
-        table.add_row(candidate.id, candidate.state.value, escape(title), escape(candidate.reason))
-    _out.print(table)
-    _out.print(f"{len(found)} waiting")
+        rows.append([candidate.id, candidate.state.value, title, candidate.reason])
+    _print_table(["id", "state", "title", "why it waits"], rows)
+    say(f"{len(found)} waiting")
 
 
 def print_findings(found: Sequence[Finding]) -> None:
+    """One line a finding, and how many."""
     for finding in found:
-        _out.print(escape(f"{finding.severity.value}: {finding.check}: {finding}"))
+        say(f"{finding.severity.value}: {finding.check}: {finding}")
     errors = sum(f.severity.value == "error" for f in found)
-    _out.print(f"{errors} errors, {len(found) - errors} warnings")
+    say(f"{count(errors, 'error')}, {count(len(found) - errors, 'warning')}")
 
 
 def build_json(report: BuildReport) -> dict[str, Any]:
@@ -204,4 +257,4 @@ def build_json(report: BuildReport) -> dict[str, Any]:
 
 
 def print_build(report: BuildReport) -> None:
-    _out.print(escape(str(report)))
+    say(str(report))
