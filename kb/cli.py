@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kb import __version__
-from kb.errors import EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
+from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
 
 if TYPE_CHECKING:
     from kb.config import Config
@@ -34,6 +33,7 @@ class _State:
         return load_config(self.root.resolve())
 
 
+_MOST_ERRORS = 20
 pass_state = click.make_pass_decorator(_State)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 who = click.option("--by", envvar="KB_PERSON", help="Your name, stored with the decision [env: KB_PERSON].")
@@ -43,11 +43,47 @@ def _epilog(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    from kb.cli_output import say
+
+    say(text, err=err)
+
+
+def _say_json(data: Any) -> None:
+    from kb.cli_output import say_json
+
+    say_json(data)
+
+
 def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_SECTIONS = {
+    "Getting papers": ("sync", "import", "new"),
+    "Deciding": ("candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
+    "Reading": ("list", "show", "check"),
+    "The site": ("build", "serve"),
+}
+
+
+class _Sections(click.Group):
+    """Shows the commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rest = tuple(name for name in self.commands if not any(name in names for names in _SECTIONS.values()))
+        for title, names in {**_SECTIONS, "More": rest}.items():
+            rows = [(name, self.commands[name].get_short_help_str(limit=200)) for name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_Sections,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_epilog("kb sync", "kb list quantization", "kb check && kb build"),
+)
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
@@ -111,7 +147,7 @@ def _end_sync(
     plain: Callable[[SyncReport], dict[str, Any]],
 ) -> int:
     if as_json:
-        click.echo(json.dumps(plain(report), indent=1, ensure_ascii=False))
+        _say_json(plain(report))
     else:
         show(report)
     return report.exit_code
@@ -170,7 +206,7 @@ def new(state: _State, arxiv_id_or_url: str) -> int:
 
     with SyncProgress() as progress:
         done = edit.new(state.config(), arxiv_id_or_url, progress)
-    click.echo(done.message)
+    _say(done.message)
     return EXIT_OK
 
 
@@ -190,7 +226,7 @@ def candidates(state: _State, wanted: str | None, as_json: bool) -> int:
 
     found = [c for c in load_candidates(state.config().candidates_path) if wanted in (None, c.state.value)]
     if as_json:
-        click.echo(json.dumps([c.model_dump(mode="json") for c in found], indent=1, ensure_ascii=False))
+        _say_json([c.model_dump(mode="json") for c in found])
     else:
         print_candidates(found)
     return EXIT_OK
@@ -218,7 +254,7 @@ def accept(state: _State, ids: tuple[str, ...], everything: bool, source: str | 
         raise UsageError(
             "no candidate is named", fix="kb candidates lists them; kb accept ID, or kb accept --all"
         )
-    click.echo(edit.accept(config, ids).message)
+    _say(edit.accept(config, ids).message)
     return EXIT_OK
 
 
@@ -236,7 +272,7 @@ def reject(state: _State, name: str, reason: str, by: str | None) -> int:
     """Keep a candidate, or the paper of a record, out for good. A rejected paper never returns."""
     from kb.pipeline import edit
 
-    click.echo(edit.reject(state.config(), name, reason=reason, by=by, date=_today()).message)
+    _say(edit.reject(state.config(), name, reason=reason, by=by, date=_today()).message)
     return EXIT_OK
 
 
@@ -251,7 +287,7 @@ def same(state: _State, a: str, b: str, by: str | None) -> int:
     """Say that A and B (records, or a record and a waiting entry) are one work; the record A stays."""
     from kb.pipeline import edit
 
-    click.echo(edit.same(state.config(), a, b, by=by, date=_today()).message)
+    _say(edit.same(state.config(), a, b, by=by, date=_today()).message)
     return EXIT_OK
 
 
@@ -264,7 +300,7 @@ def different(state: _State, a: str, b: str, by: str | None) -> int:
     """Say that A and B are two works, whatever their titles and identifiers suggest."""
     from kb.pipeline import edit
 
-    click.echo(edit.different(state.config(), a, b, by=by, date=_today()).message)
+    _say(edit.different(state.config(), a, b, by=by, date=_today()).message)
     return EXIT_OK
 
 
@@ -275,7 +311,7 @@ def unmerge(state: _State, key: str) -> int:
     """Undo a merge: the record KEY comes back byte for byte."""
     from kb.pipeline import edit
 
-    click.echo(edit.unmerge(state.config(), key).message)
+    _say(edit.unmerge(state.config(), key).message)
     return EXIT_OK
 
 
@@ -294,7 +330,7 @@ def resolve(state: _State, key: str, field: str, mine: bool) -> int:
     """Settle a field that both a person and the sources changed."""
     from kb.pipeline import edit
 
-    click.echo(edit.resolve(state.config(), key, field, theirs=not mine).message)
+    _say(edit.resolve(state.config(), key, field, theirs=not mine).message)
     return EXIT_OK
 
 
@@ -327,12 +363,13 @@ def list_(state: _State, /, as_json: bool, **filters: Any) -> int:
     from kb.cli_output import print_list
     from kb.pipeline.query import Query, select
 
-    papers = select(state.config(), Query(**filters))
+    query = Query(**filters)
+    papers = select(state.config(), query)
     if as_json:
         rows = [{"key": paper.key, **paper.to_data()} for paper in papers]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        _say_json(rows)
     else:
-        print_list(papers)
+        print_list(papers, filtered=query != Query())
     return EXIT_OK
 
 
@@ -355,7 +392,7 @@ def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
     witnesses = provenance_of(config, paper) if provenance else {}
     if as_json:
         data = {"key": paper.key, **paper.to_data()} | ({"provenance": witnesses} if provenance else {})
-        click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        _say_json(data)
     else:
         print_paper(paper, witnesses)
     return EXIT_OK
@@ -376,7 +413,7 @@ def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool
         raise UsageError(f"no check named {', '.join(sorted(unknown))}", fix=f"one of: {', '.join(CHECKS)}")
     found = [f for f in run(state.config(), only) if not (errors_only and f.severity is Severity.WARNING)]
     if as_json:
-        click.echo(json.dumps([f.__dict__ for f in found], indent=1, ensure_ascii=False))
+        _say_json([vars(finding) for finding in found])
     else:
         print_findings(found)
     return EXIT_DATA if any(f.severity is Severity.ERROR for f in found) else EXIT_OK
@@ -396,7 +433,7 @@ def build(state: _State, clean: bool, as_json: bool) -> int:
 
     report = run(state.config(), clean=clean)
     if as_json:
-        click.echo(json.dumps(build_json(report), indent=1))
+        _say_json(build_json(report))
     else:
         print_build(report)
     return EXIT_OK
@@ -428,24 +465,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except KbError as error:
         if debug:
-            click.echo(traceback.format_exc(), err=True)
-        click.echo(f"kb: {error}", err=True)
-        for other in error.others[:20]:
-            click.echo(f"kb: {other}", err=True)
-        if len(error.others) > 20:
-            click.echo(f"kb: and {len(error.others) - 20} more; kb check lists all", err=True)
+            _say(traceback.format_exc(), err=True)
+        _say(f"kb: {error}", err=True)
+        for other in error.others[:_MOST_ERRORS]:
+            _say(f"kb: {other}", err=True)
+        if len(error.others) > _MOST_ERRORS:
+            _say(f"kb: and {len(error.others) - _MOST_ERRORS} more; kb check lists all", err=True)
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()  # `kb list | head`: the reader has gone, and Python would complain about it
-        return EXIT_OK
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # `kb list | head`: the reader has gone
+            return EXIT_OK
+        raise
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line too
         if debug:
-            click.echo(traceback.format_exc(), err=True)
-        click.echo(
-            f"kb: a bug in kb: {type(error).__name__}: {error} (fix: report it, with --debug's output)",
-            err=True,
-        )
-        return 1
+            _say(traceback.format_exc(), err=True)
+        fix = "report it, with what --debug prints"
+        _say(f"kb: a bug in kb: {type(error).__name__}: {error} (fix: {fix})".replace("\n", " "), err=True)
+        return EXIT_BUG
 
 
 def run() -> None:

@@ -23,7 +23,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kb.sources.entry import SourceResult, Status
-from kb.text import one_line
 
 if TYPE_CHECKING:
     from kb.pipeline.build import BuildReport
@@ -34,24 +33,19 @@ if TYPE_CHECKING:
 
 _MARK = {Status.OK: "ok", Status.EMPTY: "nothing new", Status.PARTIAL: "INCOMPLETE", Status.FAILED: "FAILED"}
 _SHOWN = 10
-# What a terminal may take as a command, and what is no character at all. JSON escapes those below U+0020 by itself.
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# What a terminal may take as a command, and what is no character at all.
+_STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|(?![\t\n])[\x00-\x1f]")
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print lines of text, in which nothing can steer a terminal: sources and queues may hold anything."""
-    click.echo("\n".join(_line(line) for line in text.split("\n")), err=err)
+    """Print text in which nothing can steer a terminal: sources and queues may hold anything."""
+    click.echo(_STEERING.sub("", text), err=err)
 
 
 def say_json(data: Any) -> None:
     """Print JSON for programs, safe to look at."""
     text = json.dumps(data, indent=1, ensure_ascii=False)
-    click.echo(_UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
-
-
-def _line(text: str) -> str:
-    """`text` without control characters; its indentation stays."""
-    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
+    click.echo(_STEERING.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
 def count(number: int, noun: str) -> str:
@@ -62,7 +56,7 @@ def count(number: int, noun: str) -> str:
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """On a terminal folded to its width; into a file or a pipe one line a row, however long."""
-    clean = [["\n".join(map(_line, cell.split("\n"))) for cell in row] for row in rows]
+    clean = [[_STEERING.sub("", cell) for cell in row] for row in rows]
     console = Console(highlight=False)
     if console.is_terminal:
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 EXIT_OK = 0
+EXIT_BUG = 1
 EXIT_USAGE = 2
 EXIT_DATA = 3
 EXIT_UPSTREAM = 4
@@ -41,7 +42,7 @@ class KbError(Exception):
     `others` holds further errors of the same load, so that a person can mend all of them in one go.
     """
 
-    exit_code = 1
+    exit_code = EXIT_BUG
     others: tuple[Self, ...] = ()
 
     def __init__(

@@ -25,12 +25,12 @@ from kb.pipeline.mkdocs_run import (
     versions,
 )
 from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
+from kb.pipeline.store import open_library
 from kb.pipeline.trees import Built, Trees, link_copy
 from kb.reconcile.fold import witness
 from kb.reconcile.rows import load_rows
 from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
-from kb.records.library import load_library
 from kb.records.taxonomy import load_taxonomy
 from kb.render.pages import Site, SiteInput, render_site
 from kb.render.views import Problem
@@ -105,7 +105,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
     taxonomy = load_taxonomy(config.taxonomy_path)
     site = render_site(
         SiteInput(
-            papers=load_library(config.papers_dir, config.state_dir / "cache" / "records.jsonl"),
+            papers=open_library(config),
             taxonomy=taxonomy,
             settings=config.settings.site,
             templates=read_templates(config.root),

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.pipeline.store import Store, inside_root, open_store
+from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
 from kb.records.models import AssignmentState, Paper, ReviewState, Witness
@@ -92,12 +93,15 @@ def one_branch_of_single_facets(store: Store) -> Iterator[Found]:
             }
             if facet.single and len(confirmed) > 1:
                 yield Found(
-                    f"{len(confirmed)} confirmed branches of {facet.id}, which allows one", key, ("labels",)
+                    f"{len(confirmed)} confirmed branches of {facet.id}, which allows one",
+                    key,
+                    ("labels",),
+                    "reject all but one: state: rejected",
                 )
 
 
-def people_confirm(store: Store) -> Iterator[Found]:
-    """Only a person's label is confirmed or rejected, and a classifier's says how sure it is."""
+def classifiers_are_sure(store: Store) -> Iterator[Found]:
+    """A classifier's label says how sure it is."""
     for key, paper in store.library.items():
         for index, label in enumerate(paper.labels):
             if label.by is Witness.CLASSIFIER and label.confidence is None:
@@ -234,7 +238,11 @@ def decisions_name_records(store: Store) -> Iterator[Found]:
             seen.add(target)
             target = into[target]
         if target not in store.library:
-            yield Found(f"{gone} was merged into {target}, which is no record", file="papers/_decisions.yaml")
+            yield Found(
+                f"{gone} was merged into {target}, which is no record",
+                fix=f"kb unmerge {gone}, or restore papers/{target}.yaml",
+                file="papers/_decisions.yaml",
+            )
         if gone in store.library:
             yield Found(
                 f"{gone} was merged away and is here again",
@@ -272,7 +280,7 @@ def unlabelled(store: Store) -> Iterator[Found]:
 CHECKS: dict[str, Check] = {
     "branches-exist": branches_exist,
     "single-facets": one_branch_of_single_facets,
-    "labels-have-witnesses": people_confirm,
+    "labels-have-confidence": classifiers_are_sure,
     "identifiers-unique": identifiers_are_unique,
     "titles-unique": titles_are_unique,
     "reviews-signed": reviews_are_signed,
@@ -293,10 +301,9 @@ CHECKS: dict[str, Check] = {
 def check(config: Config, names: Iterable[str] = ()) -> list[Finding]:
     """Run the checks called `names`, or all, and return what they found, errors first."""
     try:
-        inside_root(config)
         store = open_store(config)
     except DataError as error:
-        return [_unreadable(each) for each in (error, *error.others)]
+        return [_unreadable(each, config) for each in (error, *error.others)]
     wanted = set(names) or set(CHECKS)
     lines = _Lines(store)
     found = [lines.place(name, each) for name, run in CHECKS.items() if name in wanted for each in run(store)]
@@ -305,10 +312,10 @@ def check(config: Config, names: Iterable[str] = ()) -> list[Finding]:
     )
 
 
-def _unreadable(error: DataError) -> Finding:
-    return Finding(
-        "loads", Severity.ERROR, error.file or "papers", error.message, error.line, error.field, error.fix
-    )
+def _unreadable(error: DataError, config: Config) -> Finding:
+    path = Path(error.file or "papers")
+    file = str(path.relative_to(config.root)) if path.is_relative_to(config.root) else str(path)
+    return Finding("loads", Severity.ERROR, file, error.message, error.line, error.field, error.fix)
 
 
 class _Lines:
@@ -322,6 +329,7 @@ class _Lines:
         if found.key in self.store.library:
             paper: Paper = self.store.library[found.key or ""]
             file = f"papers/{paper.key}.yaml"
-            line = parse_yaml(self.store.text(paper.key), file=file).line_of(found.path)
+            document = parse_yaml(self.store.text(paper.key), file=file)
+            line = document.line_of(found.path)
         field = ".".join(str(part) for part in found.path) or None
         return Finding(name, found.severity, file, found.message, line, field, found.fix)

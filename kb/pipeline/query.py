@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from kb.config import Config
 from kb.errors import UsageError
@@ -64,8 +65,11 @@ def select(config: Config, query: Query) -> list[Paper]:
     if query.branch is not None:
         known = load_taxonomy(config.taxonomy_path).branches
         if query.branch not in known:
-            near = [name for name in known if query.branch.rsplit("/", 1)[-1] in name]
-            raise UsageError(f"no branch {query.branch}", fix=f"one of: {', '.join(near or known)}")
+            last = query.branch.rsplit("/", 1)[-1]
+            near = [name for name in known if name.rsplit("/", 1)[-1] == last]
+            near = near or get_close_matches(query.branch, known, n=3)
+            fix = f"did you mean {', '.join(near)}?" if near else f"one of: {', '.join(known)}"
+            raise UsageError(f"no branch {query.branch!r}", fix=fix)
     papers = [paper for paper in open_library(config).values() if query.holds(paper)]
     return sorted(papers, key=lambda p: p.dates.published or "", reverse=True)
 

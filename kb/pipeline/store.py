@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,7 @@ def library_cache(config: Config) -> Path:
 
 def open_library(config: Config) -> Library:
     """The records alone, for commands that only read."""
+    inside_root(config)
     return load_library(config.papers_dir, library_cache(config))
 
 
@@ -91,28 +92,51 @@ def open_store(config: Config) -> Store:
     """Read everything.
 
     Raises:
-        DataError: something under papers/, or taxonomy.yaml, is wrong.
+        DataError: something under papers/, or taxonomy.yaml, is wrong; carries everything that is.
     """
     inside_root(config)
-    return Store(
-        config=config,
-        library=open_library(config),
-        taxonomy=load_taxonomy(config.taxonomy_path),
-        decisions=load_decisions(config.decisions_path),
-        rows=load_rows(config.sources_dir),
-        conflicts=load_conflicts(config.sources_dir),
-        candidates=load_candidates(config.candidates_path),
-        cursors=load_cursors(config.sources_dir),
+    try:
+        return Store(
+            config=config,
+            library=open_library(config),
+            taxonomy=load_taxonomy(config.taxonomy_path),
+            decisions=load_decisions(config.decisions_path),
+            rows=load_rows(config.sources_dir),
+            conflicts=load_conflicts(config.sources_dir),
+            candidates=load_candidates(config.candidates_path),
+            cursors=load_cursors(config.sources_dir),
+        )
+    except DataError as error:
+        raise DataError.bundle(_all_wrong(config) or [error]) from None
+
+
+def _all_wrong(config: Config) -> list[DataError]:
+    """Everything that keeps a knowledge base from being read, not only what comes first."""
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: load_taxonomy(config.taxonomy_path),
+        lambda: open_library(config),
+        lambda: load_decisions(config.decisions_path),
+        lambda: load_rows(config.sources_dir),
+        lambda: load_conflicts(config.sources_dir),
+        lambda: load_candidates(config.candidates_path),
+        lambda: load_cursors(config.sources_dir),
     )
+    wrong: list[DataError] = []
+    for part in parts:
+        try:
+            part()
+        except DataError as error:
+            wrong += [error, *error.others]
+    return wrong
 
 
 def inside_root(config: Config) -> None:
     """Refuse folders that lead out of the knowledge base.
 
     Raises:
-        DataError: papers/ or one of kb's own folders in it is a link.
+        DataError: papers/, one of kb's own folders in it, or .kb is a link, or no folder.
     """
-    for folder in (config.papers_dir, config.sources_dir, config.papers_dir / "_merged"):
+    for folder in (config.papers_dir, config.sources_dir, config.papers_dir / "_merged", config.state_dir):
         if folder.is_symlink():
             raise DataError(
                 "is a link", file=folder, fix="kb writes only inside the knowledge base; use a folder"
@@ -127,7 +151,9 @@ def locked(config: Config) -> Iterator[None]:
 
     Raises:
         LockError: another process holds it.
+        DataError: a folder that kb writes into leads out of the knowledge base.
     """
+    inside_root(config)
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
         lock = FileLock(config.state_dir / "lock")

@@ -63,7 +63,8 @@ class AwesomeList:
             problems=tuple(problems),
             complete=not reader.lost,
             creates=self.settings.creates,
-            summary=f"{len(entries)} papers" + (f", {len(problems)} problems" if problems else ""),
+            summary=f"{len(entries)} paper{'s' * (len(entries) != 1)}"
+            + (f", {len(problems)} problems" if problems else ""),
         )
 
     def _entries(self, found: list[Found], where: str) -> Iterable[SourceEntry]:

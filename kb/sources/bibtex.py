@@ -79,7 +79,7 @@ class BibtexFile:
             entries=tuple(entries.values()),
             problems=tuple(problems),
             creates=True,
-            summary=f"{len(entries)} papers",
+            summary=f"{len(entries)} paper{'s' * (len(entries) != 1)}",
         )
 
 

@@ -101,7 +101,7 @@ class DailyPapers:
             status=status,
             entries=tuple(entries.values()),
             problems=tuple(problems),
-            summary=f"{len(entries)} papers",
+            summary=f"{len(entries)} paper{'s' * (len(entries) != 1)}",
         )
 
 

@@ -99,7 +99,7 @@ class SurveyReadme:
             problems=tuple(problems),
             complete=not problems,
             creates=True,
-            summary=f"{len(entries)} papers",
+            summary=f"{len(entries)} paper{'s' * (len(entries) != 1)}",
         )
 
     def _entry(self, review: _Review, where: str) -> SourceEntry:
