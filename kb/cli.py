@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kb import __version__
+from kb.cli_taxonomy import taxonomy
 from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
 
 if TYPE_CHECKING:
@@ -448,6 +449,11 @@ def serve(state: _State, port: int) -> int:
 
     run(state.config(), port=port)
     return EXIT_OK
+
+
+# Sorting
+
+cli.add_command(taxonomy)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -216,7 +216,7 @@ def unmerge(config: Config, key: str) -> Done:
         if decision is None or not path.exists():
             known = ", ".join(m.gone for m in store.decisions.merged) or "none"
             raise UsageError(f"{key} was not merged into another record", fix=f"merged records: {known}")
-        merged = _read_merge(path)
+        merged = read_merge(path)
         if key in store.library and store.text(key) != merged.gone_text:
             raise UsageError(
                 f"papers/{key}.yaml is there again, and not as it was",
@@ -372,9 +372,9 @@ def _merge_records(store: Store, keep: str, gone: str, *, by: str | None, date: 
         }
     )
     path = config.papers_dir / "_merged" / f"{gone}.json"
-    if path.exists() and (earlier := _read_merge(path)).after == before and earlier.into == keep:
+    if path.exists() and (earlier := read_merge(path)).after == before and earlier.into == keep:
         undo = undo.model_copy(update={"before": earlier.before, "rows": earlier.rows})  # killed half-way
-    write_atomic(path, json.dumps(undo.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+    write_atomic(path, render_merge(undo))
     write_records(store, {keep: after})
     write_decisions(store, decisions)
     write_rows(store, rows.values())
@@ -431,7 +431,11 @@ def _before_merge(store: Store, merged: MergedRecord) -> str:
     return render_record(paper, now, file=file)
 
 
-def _read_merge(path: Path) -> MergedRecord:
+def render_merge(undo: MergedRecord) -> str:
+    return json.dumps(undo.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_merge(path: Path) -> MergedRecord:
     try:
         return MergedRecord.model_validate_json(read_utf8(path))
     except ValidationError as error:

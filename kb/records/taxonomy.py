@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from kb.errors import DataError
 from kb.records.files import read_utf8
-from kb.records.models import Line, Text, Value, checked
+from kb.records.models import BranchId, Line, Text, Value, checked
 from kb.records.problems import from_pydantic
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
@@ -67,7 +67,14 @@ class PlacedBranch(Value):
 
 
 class Taxonomy(Value):
+    """All facets, and what became of branches that are no more.
+
+    `redirects` leads from the full id of a branch that was renamed, moved or merged to the branch that stands for it
+    now: old links, labels in other people's changes and trained weights still find their place.
+    """
+
     facets: tuple[Facet, ...] = Field(min_length=1)
+    redirects: dict[BranchId, BranchId] = Field(default_factory=dict)
 
     @cached_property
     def branches(self) -> dict[str, PlacedBranch]:
@@ -86,6 +93,11 @@ class Taxonomy(Value):
                 if placed.id not in ids:
                     ids.append(placed.id)
         return {key: tuple(ids) for key, ids in table.items()}
+
+    @property
+    def shared_names(self) -> dict[str, tuple[str, ...]]:
+        """Headings that several branches of one facet claim, in normal form: they speak of none of them."""
+        return {name: ids for (_, name), ids in self._aliases.items() if len(ids) > 1}
 
     def branches_for(self, path: tuple[str, ...], facet: str | None = None) -> tuple[str, ...]:
         """The branches that a path of headings speaks of: of every facet, its most specific match.
@@ -117,6 +129,16 @@ class Taxonomy(Value):
             if len(ids) == 1:
                 return ids[0]
         return None
+
+    def final_branch(self, branch_id: str) -> str | None:
+        """The branch that `branch_id` is called now; None if nothing leads to one."""
+        seen: set[str] = set()
+        while branch_id not in self.branches:
+            if branch_id in seen or branch_id not in self.redirects:
+                return None
+            seen.add(branch_id)
+            branch_id = self.redirects[branch_id]
+        return branch_id
 
     def facet_of(self, branch_id: str) -> str | None:
         placed = self.branches.get(branch_id)
@@ -157,19 +179,27 @@ def load_taxonomy(path: Path) -> Taxonomy:
     """
     if not path.exists():
         raise DataError("there is no such file", file=path, fix="every knowledge base needs a taxonomy.yaml")
-    text = read_utf8(path)
-    document = parse_yaml(text, file=str(path))
+    return parse_taxonomy(read_utf8(path), file=path)
+
+
+def parse_taxonomy(text: str, *, file: Path | str) -> Taxonomy:
+    """The taxonomy in `text`.
+
+    Raises:
+        DataError: it is wrong, with the line.
+    """
+    document = parse_yaml(text, file=str(file))
     data: dict[str, Any] = document.data
     try:
         taxonomy = Taxonomy.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise from_pydantic(error, document, file=str(path)) from None
+        raise from_pydantic(error, document, file=str(file)) from None
     seen: set[str] = set()
     for index, facet in enumerate(taxonomy.facets):
         for full, place in _places(facet.branches, None, ("facets", index, "branches")):
             if full in seen:
                 message, field = f"the branch {full!r} is defined twice", ".".join(map(str, place))
                 line = document.line_of(place)
-                raise DataError(message, file=path, line=line, field=field, fix="rename one")
+                raise DataError(message, file=file, line=line, field=field, fix="rename one")
             seen.add(full)
     return taxonomy
