@@ -114,15 +114,16 @@ class SyncProgress:
 
 def print_result(result: SourceResult) -> None:
     """One line for a source, and what it could not read."""
+    error = str(result.error) if result.error is not None else ""
     facts = [count(len(result.entries), "entry")] if result.entries and not result.summary else []
-    if result.summary:
+    if result.summary and result.summary not in error:
         facts.append(result.summary)
     if result.removed:
         facts.append(f"{len(result.removed)} removed")
     if result.missing:
-        facts.append(f"{len(result.missing)} not known there: {', '.join(result.missing[:_SHOWN])}")
-    if result.error is not None:
-        facts.append(str(result.error))
+        facts.append(f"not known there: {_some(result.missing)}")
+    if error:
+        facts.append(error)
     say(f"{result.source}: {_MARK[result.status]}{'; ' if facts else ''}{'; '.join(facts)}")
     for problem in result.problems[:_SHOWN]:
         say(f"  {problem}")
