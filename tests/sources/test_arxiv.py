@@ -422,7 +422,6 @@ def test_an_answer_that_drips_is_given_up(world: World) -> None:
         base.body("<html/>"),
         base.body(b"\xff\xfe\x00<feed/>"),
     ],
-    ids=str,
 )
 def test_an_answer_that_is_no_page_is_a_failure_and_never_no_papers(world: World, fault: base.Fault) -> None:
     world.server.always = fault
