@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from kb import __version__
-from kb.cli_taxonomy import taxonomy
+from kb.cli_taxonomy import Sections, taxonomy
 from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
 
 if TYPE_CHECKING:
@@ -60,28 +62,28 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-_SECTIONS = {
-    "Getting papers": ("sync", "import", "new"),
-    "Deciding": ("candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
-    "Reading": ("list", "show", "check"),
-    "The site": ("build", "serve"),
-}
+class _ReaderGoneError(Exception):
+    """`kb list | head`: who read our output has gone. Click would make an exit code of 1 of it."""
 
 
-class _Sections(click.Group):
-    """Shows the commands by what they are for."""
+class _Commands(Sections):
+    sections: ClassVar = {
+        "Getting papers": ("sync", "import", "new"),
+        "Deciding": ("candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
+        "Reading": ("list", "show", "check"),
+        "The taxonomy": ("taxonomy",),
+        "The site": ("build", "serve"),
+    }
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rest = tuple(name for name in self.commands if not any(name in names for names in _SECTIONS.values()))
-        for title, names in {**_SECTIONS, "More": rest}.items():
-            rows = [(name, self.commands[name].get_short_help_str(limit=200)) for name in names]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderGoneError from None
 
 
 @click.group(
-    cls=_Sections,
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=_epilog("kb sync", "kb list quantization", "kb check && kb build"),
 )
@@ -324,12 +326,15 @@ def unmerge(state: _State, key: str) -> int:
 @click.argument("key")
 @click.argument("field")
 @click.option(
-    "--mine/--theirs", "mine", required=True, default=None, help="The record is right, or the sources are."
+    "--mine/--theirs", "mine", default=None, help="The record is right, or the sources are. One must be said."
 )
 @pass_state
-def resolve(state: _State, key: str, field: str, mine: bool) -> int:
+def resolve(state: _State, key: str, field: str, mine: bool | None) -> int:
     """Settle a field that both a person and the sources changed."""
     from kb.pipeline import edit
+
+    if mine is None:  # click's own `required` lets a flag with two names pass
+        raise UsageError("who is right?", fix="--mine keeps the record's value, --theirs takes the sources'")
 
     _say(edit.resolve(state.config(), key, field, theirs=not mine).message)
     return EXIT_OK
@@ -478,10 +483,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(error.others) > _MOST_ERRORS:
             _say(f"kb: and {len(error.others) - _MOST_ERRORS} more; kb check lists all", err=True)
         return error.exit_code
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # `kb list | head`: the reader has gone
-            return EXIT_OK
-        raise
+    except _ReaderGoneError:
+        with suppress(OSError, ValueError), open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python complains when it flushes at the end
+        return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line too
         if debug:
             _say(traceback.format_exc(), err=True)

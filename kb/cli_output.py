@@ -253,7 +253,11 @@ def build_json(report: BuildReport) -> dict[str, Any]:
 
 def print_build(report: BuildReport) -> None:
     kept = f", kept {report.unchanged:,}" if report.unchanged else ""
-    pages = f"made {report.written:,} pages{kept}" if report.written else f"all {report.unchanged:,} pages are up to date"
+    pages = (
+        f"made {report.written:,} pages{kept}"
+        if report.written
+        else f"all {report.unchanged:,} pages are up to date"
+    )
     say(f"{pages} in {report.seconds:.1f} s")
     for problem in report.problems:
         say(f"  {problem}")
