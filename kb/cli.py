@@ -15,6 +15,7 @@ import click
 
 from kb import __version__
 from kb.cli_taxonomy import Sections, taxonomy
+from kb.cli_triage import triage
 from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _ReaderGoneError(Exception):
 class _Commands(Sections):
     sections: ClassVar = {
         "Getting papers": ("sync", "import", "new"),
-        "Deciding": ("candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
+        "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "The taxonomy": ("taxonomy",),
         "The site": ("build", "serve"),
@@ -458,6 +459,7 @@ def serve(state: _State, port: int) -> int:
 
 # Sorting
 
+cli.add_command(triage)
 cli.add_command(taxonomy)
 
 
