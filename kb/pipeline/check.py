@@ -17,6 +17,7 @@ from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
 from kb.records.models import AssignmentState, Paper, ReviewState, Witness
+from kb.records.taxonomy import Taxonomy
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
 
@@ -67,18 +68,30 @@ def _warn(
 
 
 def branches_exist(store: Store) -> Iterator[Found]:
-    """Every label names a branch of taxonomy.yaml."""
+    """Every label names a branch of taxonomy.yaml, and every redirect there leads to one."""
     known = store.taxonomy.branches
     for key, paper in store.library.items():
         for index, label in enumerate(paper.labels):
             if label.branch not in known:
-                near = [name for name in known if name.rsplit("/", 1)[-1] == label.branch.rsplit("/", 1)[-1]]
-                fix = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else "add the branch to taxonomy.yaml, or change the label"
+                yield Found(
+                    f"no branch {label.branch}",
+                    key,
+                    ("labels", index, "branch"),
+                    _right_branch(label.branch, store.taxonomy),
                 )
-                yield Found(f"no branch {label.branch}", key, ("labels", index, "branch"), fix)
+    for old in store.taxonomy.redirects:
+        if old in known:
+            yield _warn(f"{old} is a branch, and redirected", fix="remove the redirect", file="taxonomy.yaml")
+        elif store.taxonomy.final_branch(old) is None:
+            yield Found(f"the redirect of {old} leads to no branch", fix="correct it", file="taxonomy.yaml")
+
+
+def _right_branch(name: str, taxonomy: Taxonomy) -> str:
+    """What to do about a label that names no branch."""
+    if now := taxonomy.final_branch(name):
+        return f"it is {now} now: kb taxonomy migrate"
+    near = [each for each in taxonomy.branches if each.rsplit("/", 1)[-1] == name.rsplit("/", 1)[-1]]
+    return f"did you mean {near[0]}?" if near else "add the branch to taxonomy.yaml, or change the label"
 
 
 def one_branch_of_single_facets(store: Store) -> Iterator[Found]:

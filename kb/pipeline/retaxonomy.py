@@ -20,7 +20,7 @@ from kb.reconcile.fold import fold, labels_of
 from kb.reconcile.merge import merge as merge_fields
 from kb.reconcile.rows import Row, Rows
 from kb.records import taxonomy_edit as edit
-from kb.records.files import read_utf8, write_all, write_atomic
+from kb.records.files import read_utf8, remove_leftovers, write_all, write_atomic
 from kb.records.library import parse_record, render_record
 from kb.records.models import AssignmentState, Paper
 from kb.records.relabel import contested, relabelled
@@ -109,6 +109,7 @@ def _carry_out(
     sort: str | None = None,
 ) -> Retold:
     with locked(config):
+        remove_leftovers(config.root, config.taxonomy_path.name)
         store = open_store(config)
         before, files = migration(store), 0
         if before and not dry_run:  # what a killed run left must not be read with the next redirects

@@ -135,8 +135,8 @@ def decode_utf8(data: bytes, path: Path) -> str:
         raise DataError(f"is not UTF-8 (byte {error.start})", file=path, fix="save it as UTF-8") from None
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files that a killed run left in `folder`."""
-    for path in folder.glob(".*.tmp"):
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Delete the temporary files that a killed run left in `folder`: of the file `name`, or of all."""
+    for path in folder.glob(f".{name}.*.tmp"):
         with suppress(OSError):
             path.unlink()
