@@ -303,7 +303,8 @@ def _rejections(store: Store, name: str) -> list[Rejection]:
     if name in store.library:
         paper = store.library[name]
         rows = [row for row in store.rows.values() if row.paper == name]
-        found = [Rejection(title=paper.title, identifiers=paper.identifiers.by_kind(), reason="-")]
+        ids = paper.identifiers.by_kind()
+        found = [Rejection(key=name, title=paper.title, identifiers=ids, reason="-")]
     else:
         candidate = _candidate(store, name)
         if not candidate.seen_in:

@@ -45,9 +45,14 @@ class Decided:
         return b in self._different.get(a, ())
 
     def rejected(self, entry: SourceEntry) -> bool:
-        """Whether a person keeps the work that `entry` names out: by an identifier, or by title unless those differ."""
-        if any(pair in self._by_id for pair in entry.identifiers.items()):
-            return True
+        """Whether a person keeps the work that `entry` names out."""
+        return self.rejected_by_identifier(entry) or self._rejected_by_title(entry)
+
+    def rejected_by_identifier(self, entry: SourceEntry) -> bool:
+        return any(pair in self._by_id for pair in entry.identifiers.items())
+
+    def _rejected_by_title(self, entry: SourceEntry) -> bool:
+        """A title counts unless the identifiers speak against it."""
         return any(
             all(entry.identifiers.get(kind, value) == value for kind, value in rejection.identifiers.items())
             for rejection in self._by_title.get(normal_title(entry.title or ""), ())

@@ -121,7 +121,10 @@ class Placing:
             return
         found = [(name, match) for name, match in self._index.find(work) if name not in apart]
         if rejected:  # it makes nothing new; what a record says all the same is that record's
-            found = [(name, match) for name, match in found if name in self._papers]
+            by_id = self._decided.rejected_by_identifier(row.entry)
+            found = [
+                (n, match) for n, match in found if n in self._papers and (match.by_identifier or not by_id)
+            ]
         same = [(name, match) for name, match in found if match.kind is Kind.SAME]
         doubts = [(name, match) for name, match in found if match.kind is Kind.SUSPICIOUS]
         if self._doubtful(same, doubts):

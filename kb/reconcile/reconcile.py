@@ -263,6 +263,7 @@ def _create(base: Base, plan: Plan, work: Placing, holders: Holders) -> None:
     """Make records of the clusters that may become one; queue the rest."""
     taken = {*base.papers, *(merged.gone for merged in base.decisions.merged)}
     taken |= {row.paper for row in work.rows.values() if row.paper}
+    taken |= {rejected.key for rejected in base.decisions.rejected if rejected.key}
     ready: list[tuple[tuple[str, ...], Cluster]] = []
     for cluster in work.clusters.values():
         facts = fold(cluster.rows)

@@ -47,8 +47,9 @@ class Pair(Value):
 
 
 class Rejection(Value):
-    """A work that stays out of the survey, whoever names it."""
+    """A work that stays out of the survey, whoever names it. `key` is that of the record it had; no other gets it."""
 
+    key: Key | None = None
     title: Line | None = None
     identifiers: dict[IdKind, Line] = Field(default_factory=dict)
     reason: Line

@@ -145,7 +145,7 @@ def tree(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and ".kb" not in path.relative_to(root).parts
+        if path.is_file() and path.suffix != ".tmp" and ".kb" not in path.relative_to(root).parts
     }
 
 

@@ -140,6 +140,17 @@ def test_an_id_that_arxiv_does_not_know_is_named(both: KnowledgeBase, zotero: Zo
     assert both.keys() == ["almeida2025thrifty", "eze2025pruned"]
 
 
+def test_an_entry_with_a_bad_date_is_named_and_the_others_are_taken(
+    both: KnowledgeBase, zotero: ZoteroServer, arxiv: ArxivServer
+) -> None:
+    """Exit code 7 with the id; what arXiv says of the other papers reaches their records."""
+    fill(zotero, arxiv)
+    zotero.library.add(item("CCCC3333", "Latent Students", authors=["Hana Jensen"], extra=f"arXiv:{Y}"))
+    arxiv.papers.append(paper(Y, "Latent Students", published="yesterday"))
+    one_line(both.run("sync"), 7, Y, "bad date")
+    assert "Jun Fukuda" in both.text("almeida2025thrifty")
+
+
 def test_old_ids_have_safe_file_names(both: KnowledgeBase, zotero: ZoteroServer, arxiv: ArxivServer) -> None:
     """hep-th/9901001 makes a file in papers/ and comes back as it was."""
     zotero.library.add(
@@ -161,7 +172,7 @@ class Growing(ArxivServer):
         if len(self.papers) < 6:
             new = len(self.papers)
             self.papers.append(
-                paper(f"2504.0000{new}", f"Votes of Kind {new}", published=f"2025-04-0{new + 1}")
+                paper(f"2504.0000{new}", f"Votes of Kind {new}", published=f"2025-04-0{new + 1}T00:00:00Z")
             )
         return response
 
@@ -169,7 +180,10 @@ class Growing(ArxivServer):
 def test_the_same_id_on_two_pages_is_one_paper(base: KnowledgeBase) -> None:
     """A search whose pages shift while they are read brings each paper once, and the next one settles."""
     query = '[[sources.arxiv.queries]]\nname = "votes"\nquery = "ti:votes"\nmax_results = 100\n'
-    first = [paper(f"2504.0000{n}", f"Votes of Kind {n}", published=f"2025-04-0{n + 1}") for n in range(4)]
+    first = [
+        paper(f"2504.0000{n}", f"Votes of Kind {n}", published=f"2025-04-0{n + 1}T00:00:00Z")
+        for n in range(4)
+    ]
     with running(Growing(first)) as arxiv:
         base.configure(arxiv=arxiv.url, queries="page_size = 2\n" + query)
         assert base.run("sync").code == 0
