@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from kb.records.models import Paper
+from kb.records.models import Assignment, Paper
 from kb.records.taxonomy import Taxonomy
-from kb.render.views import Row, page_of_branch, standings
+from kb.render.views import Row, Voices, page_of_branch, standings, voices_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A paper in a branch: `confirmed` by a person, or proposed."""
+    """A paper in a branch or below it: `confirmed` by a person, or proposed; and by whom."""
 
     row: Row
     confirmed: bool
+    voices: Voices = field(default_factory=Voices)
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,12 @@ def view_facets(
     taxonomy: Taxonomy, papers: Mapping[str, Paper], rows: Mapping[str, Row]
 ) -> tuple[FacetView, ...]:
     """Every facet with its branches and their papers. `rows` are in the order in which to list them."""
-    members: dict[str, dict[str, bool]] = {branch: {} for branch in taxonomy.branches}
+    members: dict[str, dict[str, list[Assignment]]] = {branch: {} for branch in taxonomy.branches}
     for key in rows:
-        for branch, state in standings(papers[key]).items():
-            if state == "rejected":
-                continue
-            for above in taxonomy.ancestors(branch):
-                members[above][key] = members[above].get(key, False) or state == "confirmed"
+        live = {branch for branch, state in standings(papers[key]).items() if state != "rejected"}
+        for label in papers[key].labels:
+            for above in taxonomy.ancestors(label.branch) if label.branch in live else ():
+                members[above].setdefault(key, []).append(label)
     views: dict[str, BranchView] = {}
     for placed in reversed(taxonomy.branches.values()):  # children before their parents
         trail = tuple(reversed(taxonomy.ancestors(placed.id)[1:]))
@@ -81,7 +81,10 @@ def view_facets(
             description=placed.branch.description,
             trail=tuple((taxonomy.branches[up].title, page_of_branch(up)) for up in trail),
             children=tuple(views[f"{placed.id}/{child.id}"] for child in placed.branch.branches),
-            entries=tuple(Entry(rows[key], confirmed) for key, confirmed in members[placed.id].items()),
+            entries=tuple(
+                Entry(rows[key], any(x.state == "confirmed" for x in labels), voices_of(labels))
+                for key, labels in members[placed.id].items()
+            ),
         )
     return tuple(
         FacetView(facet.id, facet.title, facet.description, tuple(views[top.id] for top in facet.branches))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -12,6 +13,7 @@ from kb.config import SiteSettings
 from kb.errors import DataError
 from kb.records.candidates import Candidate
 from kb.records.models import Paper
+from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
 from kb.render.env import make_environment, relative, render_template
@@ -84,7 +86,9 @@ def render_site(given: SiteInput) -> Site:
 
 class _Renderer:
     def __init__(self, given: SiteInput) -> None:
-        self.given = given
+        # Labels that still name an old branch stand where it is now, until they are migrated.
+        papers = {key: relabelled(paper, given.taxonomy) for key, paper in given.papers.items()}
+        self.given = given = replace(given, papers=papers)
         self.env = make_environment(given.templates)
         self.env.globals["site_title"] = given.settings.title
         self.env.globals["repository"] = given.settings.repository
@@ -113,14 +117,17 @@ class _Renderer:
         self._branches()
         self._needs_work()
         self._redirects()
+        self._branch_redirects()
         self._handwritten()
         return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems))
 
     def resolve(self, reference: str) -> Target | None:
         """The page that ``[[reference]]`` speaks of."""
         if reference.startswith("branch:"):
-            placed = self.given.taxonomy.branches.get(reference.removeprefix("branch:").strip())
-            return Target(page_of_branch(placed.id), placed.title) if placed else None
+            branch = self.given.taxonomy.final_branch(reference.removeprefix("branch:").strip())
+            if branch is None:
+                return None
+            return Target(page_of_branch(branch), self.given.taxonomy.branches[branch].title)
         paper = self.given.papers.get(self.final_key(reference))
         return target_of(paper) if paper else None
 
@@ -268,8 +275,39 @@ class _Renderer:
                     )
                 )
                 continue
-            title = escape(self.given.papers[into].title)
-            self._put(f"papers/{gone}.html", _REDIRECT.format(target=f"{into}.html", title=title))
+            said = ("This record was merged", "It is the same work as")
+            self._redirect(f"papers/{gone}.html", page_of_paper(into), self.given.papers[into].title, said)
+
+    def _branch_redirects(self) -> None:
+        """Pages of branches that were renamed, moved or merged send the reader on; those of their years, too."""
+        taxonomy = self.given.taxonomy
+        said = ("This branch has changed", "Its papers are now in")
+        for old in sorted(taxonomy.redirects.keys() - taxonomy.branches.keys()):
+            new = taxonomy.final_branch(old)
+            if new is None:
+                self.writer.problems.append(
+                    Problem(
+                        f"the redirect of {old} leads to no branch",
+                        "taxonomy.yaml",
+                        f"redirects.{old}",
+                        fix="correct it, or remove it",
+                    )
+                )
+                continue
+            title = taxonomy.branches[new].title
+            self._redirect(_html(page_of_branch(old)), page_of_branch(new), title, said)
+            years = [path for path in self.pages if re.fullmatch(rf"branches/{re.escape(new)}/\d+\.md", path)]
+            for path in years:
+                year = path.rpartition("/")[2]
+                self._redirect(_html(f"branches/{old}/{year}"), path, title, said)
+
+    def _redirect(self, path: str, page: str, title: str, said: tuple[str, str]) -> None:
+        heading, sentence = said
+        target = relative(_html(page), path)
+        self._put(
+            path,
+            _REDIRECT.format(target=target, title=escape(title), heading=heading, sentence=sentence),
+        )
 
     def _handwritten(self) -> None:
         for path, text in sorted(self.given.handwritten.items()):
@@ -305,11 +343,16 @@ _REDIRECT = """\
 <title>{title}</title>
 </head>
 <body>
-<h1>This record was merged</h1>
-<p>It is the same work as <a href="{target}">{title}</a>.</p>
+<h1>{heading}</h1>
+<p>{sentence} <a href="{target}">{title}</a>.</p>
 </body>
 </html>
 """
+
+
+def _html(page: str) -> str:
+    """Where MkDocs puts a page."""
+    return page.removesuffix(".md") + ".html"
 
 
 def _live(paper: Paper) -> list[str]:

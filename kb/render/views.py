@@ -43,11 +43,23 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Testimony:
-    """One voice for or against a label."""
+class Guess:
+    """What the classifier says: how sure it is, and why."""
 
-    who: str
-    state: str
+    source: str
+    confidence: str | None
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Who speaks for or against a label: people decide, lists are witnesses, the classifier guesses."""
+
+    confirmed_by: tuple[str, ...] = ()
+    rejected_by: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # who propose it without having confirmed it
+    guesses: tuple[Guess, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,16 @@ class Label:
     facet: str
     title: str
     standing: str
-    testimonies: tuple[Testimony, ...]
+    voices: Voices
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A top branch that the paper stands in: `confirmed` by a person, or proposed."""
+
+    title: str
+    page: str
+    confirmed: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +141,7 @@ class Row:
     review_state: str | None
     withdrawn: bool
     stub: bool
-    directions: str
+    directions: tuple[Direction, ...]
 
 
 @dataclass(frozen=True)
@@ -275,7 +296,7 @@ class Writer:
             facet=facet,
             title=" › ".join(trail),
             standing=standing(group),
-            testimonies=tuple(Testimony(_who(each), each.state.value) for each in group),
+            voices=voices_of(group),
         )
 
 
@@ -310,12 +331,16 @@ def page_of_branch(branch: str) -> str:
 def row_of(paper: Paper, taxonomy: Taxonomy) -> Row:
     """The paper as one line of a list."""
     first = taxonomy.facets[0].id
-    tops = {
-        taxonomy.ancestors(branch)[-1]
-        for branch, state in standings(paper).items()
-        if state != "rejected" and taxonomy.facet_of(branch) == first
-    }
-    directions = [taxonomy.branches[top].title for top in taxonomy.branches if top in tops]
+    tops: dict[str, bool] = {}
+    for branch, state in standings(paper).items():
+        if state != "rejected" and taxonomy.facet_of(branch) == first:
+            top = taxonomy.ancestors(branch)[-1]
+            tops[top] = tops.get(top, False) or state == "confirmed"
+    directions = tuple(
+        Direction(placed.title, page_of_branch(top), tops[top])
+        for top, placed in taxonomy.branches.items()
+        if top in tops
+    )
     return Row(
         key=paper.key,
         page=page_of_paper(paper.key),
@@ -327,7 +352,7 @@ def row_of(paper: Paper, taxonomy: Taxonomy) -> Row:
         review_state=paper.review.state.value if paper.review else None,
         withdrawn=paper.publication_state is PublicationState.WITHDRAWN,
         stub=paper.status is RecordStatus.STUB,
-        directions=", ".join(directions),
+        directions=directions,
     )
 
 
@@ -402,10 +427,24 @@ def edit_link(repository: str | None, path: str) -> Link | None:
     return Link("Open the repository", repository)
 
 
-def _who(each: Assignment) -> str:
-    confidence = f", {each.confidence:.0%} sure" if each.confidence is not None else ""
-    who = {Witness.PERSON: "person", Witness.LIST: "list", Witness.CLASSIFIER: "classifier"}[each.by]
-    return f"{each.source} ({who}{confidence})"
+def voices_of(group: Iterable[Assignment]) -> Voices:
+    """Everybody who speaks of a label, each name once. A list's or classifier's label that a person put to another
+    state by hand counts as decided by whoever edited the record."""
+    found: dict[str, list[str]] = {"confirmed": [], "rejected": [], "lists": [], "people": []}
+    guesses: dict[Guess, None] = {}
+    for each in group:
+        if each.by is Witness.CLASSIFIER:
+            sure = f"{each.confidence:.0%}" if each.confidence is not None else None
+            guesses[Guess(each.source, sure, tuple(getattr(each, "evidence", ())))] = None
+        elif each.by is Witness.LIST:
+            found["lists"].append(each.source)
+        if each.state is not AssignmentState.PROPOSED:
+            who = each.source if each.by is Witness.PERSON else f"an editor of the label by {each.source}"
+            found[each.state.value].append(who)
+        elif each.by is Witness.PERSON:
+            found["people"].append(each.source)
+    unique = {name: tuple(dict.fromkeys(names)) for name, names in found.items()}
+    return Voices(unique["confirmed"], unique["rejected"], unique["lists"], unique["people"], tuple(guesses))
 
 
 def _named_sources(paper: Paper) -> set[str]:

@@ -15,8 +15,9 @@ from kb.records.candidates import Candidate, CandidateState
 from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
 from kb.render.branches import view_facets, walk
+from kb.render.env import make_environment, render_template
 from kb.render.pages import LIST_LIMIT, Site, SiteInput, expand_navigation, render_site
-from kb.render.views import row_of
+from kb.render.views import Guess, Voices, row_of
 from tests.library import REPO, invent_papers
 
 TAXONOMY = load_taxonomy(REPO / "taxonomy.yaml")
@@ -70,11 +71,88 @@ def test_confirmed_and_proposed_labels_are_told_apart() -> None:
         "proposed",
         "rejected",
     ]
-    assert "Ada &#40;person&#41;: confirmed" in rows[0]
-    assert "v1 &#40;classifier, 50% sure&#41;: proposed" in rows[1]
+    assert "confirmed by Ada. listed by someone/list" in rows[0]
+    assert "classifier v1, 50% sure" in rows[1]
+    assert "rejected by Ada. listed by someone/list" in rows[2]
     assert "1 paper: 1 label confirmed by a person, 0 proposed" in pages["branches/shorter.md"]
     assert "1 paper: 0 labels confirmed by a person, 1 proposed" in pages["branches/smaller.md"]
     assert "0 papers" in pages["branches/faster.md"]
+
+
+def test_a_direction_in_a_list_says_whether_a_person_confirmed_it() -> None:
+    """By a sign and not by colour alone; a label below a direction counts for it."""
+    labels = [
+        {"branch": "shorter", "by": "list", "source": "someone/list"},
+        {"branch": "shorter/rl", "by": "person", "source": "Ada", "state": "confirmed"},
+        {"branch": "smaller", "by": "list", "source": "someone/list"},
+        {"branch": "faster", "by": "list", "source": "someone/list", "state": "rejected"},
+    ]
+    review = {"state": "done", "focus": "Shortness"}
+    pages = render(paper(labels=labels, review=review, dates={"published": "2020"})).pages
+    for page in ("survey.md", "survey/2020.md", "branches/smaller.md"):
+        (row,) = [line for line in pages[page].splitlines() if "A Title" in line]
+        assert 'kb-standing-confirmed" title="confirmed by a person">Shorter ✓</span>' in row
+        assert 'kb-standing-proposed" title="proposed">Smaller?</span>' in row
+        assert "Faster" not in row
+
+
+def test_a_branch_names_the_witnesses_of_each_label() -> None:
+    """Those of the branches below it, too; each once, people before lists before the classifier."""
+    labels = [
+        {"branch": "shorter/sft", "by": "list", "source": "someone/list"},
+        {"branch": "shorter", "by": "list", "source": "someone/list"},
+        {"branch": "shorter/rl", "by": "classifier", "source": "v1", "confidence": 0.62},
+        {"branch": "shorter/rl", "by": "person", "source": "Jun"},
+    ]
+    page = render(paper(labels=labels)).pages["branches/shorter.md"]
+    (row,) = [line for line in page.splitlines() if "A Title" in line]
+    assert "proposed by Jun. listed by someone/list</span>" in row
+    assert "classifier v1, 62% sure" in row
+
+
+def test_evidence_is_folded_and_inert() -> None:
+    """What the classifier stands on is there for who asks, and cannot become markup."""
+    guess = Guess("v1", "62%", ("matched: <b>length penalty</b> | x", "like A Title (a2020b)"))
+    values = {"who": Voices(lists=("someone/list",), guesses=(guess,))}
+    text = render_template(make_environment(templates()), "_voices.md.j2", "index.md", **values)
+    assert "\n" not in text
+    assert '<details class="kb-guess"><summary>classifier, 62% sure</summary>' in text
+    assert "matched: &#60;b&#62;length penalty&#60;/b&#62; &#124; x" in text
+
+
+def test_old_pages_of_branches_lead_to_the_new_ones() -> None:
+    """Renamed, moved or merged: the page, the pages of its years, references, and labels that still name it."""
+    taxonomy = TAXONOMY.model_copy(
+        update={"redirects": {"quick": "faster", "smaller/bits": "smaller/quantization", "old": "quick"}}
+    )
+    labels = [{"branch": "smaller/bits", "by": "list", "source": "someone/list"}]
+    insight = {"insight": "See [[branch:old]]."}
+    many = [
+        paper(
+            f"a2020b{n}",
+            labels=[{"branch": "quick", "by": "list", "source": "l"}],
+            dates={"published": "2020"},
+        )
+        for n in range(LIST_LIMIT + 1)
+    ]
+    site = render(paper(labels=labels, review=insight), *many, taxonomy=taxonomy)
+    assert site.problems == ()
+    assert 'url=../smaller/quantization.html"' not in site.pages["branches/smaller/bits.html"]
+    assert '0; url=quantization.html"' in site.pages["branches/smaller/bits.html"]
+    assert '0; url=faster.html"' in site.pages["branches/quick.html"]
+    assert '0; url=faster.html"' in site.pages["branches/old.html"]
+    assert '0; url=../faster/2020.html"' in site.pages["branches/old/2020.html"]
+    assert "../branches/faster.md" in site.pages["papers/a2020b.md"]
+    assert "A Title" in site.pages["branches/smaller/quantization.md"]
+
+
+def test_a_redirect_that_leads_nowhere_is_reported() -> None:
+    """And a redirect of a branch that is there again is not made."""
+    taxonomy = TAXONOMY.model_copy(update={"redirects": {"old": "gone", "faster": "smaller"}})
+    site = render(taxonomy=taxonomy)
+    (problem,) = site.problems
+    assert (problem.file, problem.field) == ("taxonomy.yaml", "redirects.old")
+    assert "branches/faster.html" not in site.pages
 
 
 def test_a_branch_counts_each_paper_of_its_sub_branches_once() -> None:
