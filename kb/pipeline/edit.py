@@ -41,7 +41,7 @@ from kb.records.library import parse_record, render_record
 from kb.records.models import Paper
 from kb.sources import arxiv_source
 from kb.sources.entry import Progress, Status, no_progress
-from kb.text import one_line
+from kb.text import normal_title, one_line
 
 
 @dataclass(frozen=True)
@@ -87,23 +87,24 @@ def new(config: Config, what: str, progress: Progress = no_progress) -> Done:
             raise UpstreamError(f"arXiv does not know {arxiv.base}", fix="check the id")
         store = open_store(config)  # a person may have edited a record while arXiv was asked
         plan = reconcile(store.base(), [replace(result, creates=True)])
-        keep_abstracts(config, result.entries)
-        write_plan(store, plan)
         keys = [
             row.paper for row in plan.rows.values() if row.entry.identifiers.get("arxiv_id") == arxiv.base
         ]
         made = tuple(sorted({key for key in keys if key}))
-        if not made:
-            waits = next((c for c in plan.candidates if c.identifiers.get("arxiv_id") == arxiv.base), None)
-            if waits is not None:
-                raise UsageError(f"{arxiv.base} waits as {waits.id}: {waits.reason}", fix="kb candidates")
-            if plan.problems:
-                raise UsageError(f"{arxiv.base} cannot become a record: {plan.problems[0]}")
-            raise UsageError(
-                f"{arxiv.base} was rejected before", fix="take the rejection out of papers/_decisions.yaml"
-            )
-        verb = "made" if set(made) <= set(plan.created) else "found"
-        return Done(made, f"{verb} {', '.join(f'papers/{key}.yaml' for key in made)}")
+        waits = next((c for c in plan.candidates if c.identifiers.get("arxiv_id") == arxiv.base), None)
+        if made or waits is not None:
+            keep_abstracts(config, result.entries)
+            write_plan(store, plan)
+        if made:
+            verb = "made" if set(made) <= set(plan.created) else "found"
+            return Done(made, f"{verb} {', '.join(f'papers/{key}.yaml' for key in made)}")
+        if waits is not None:
+            raise UsageError(f"{arxiv.base} waits as {waits.id}: {waits.reason}", fix=how_to_decide(waits))
+        if plan.problems:
+            raise UsageError(f"{arxiv.base} cannot become a record: {plan.problems[0]}")
+        raise UsageError(
+            f"{arxiv.base} was rejected before", fix="take the rejection out of papers/_decisions.yaml"
+        )
 
 
 def accept(config: Config, ids: Sequence[str]) -> Done:
@@ -311,11 +312,15 @@ def _rejections(store: Store, name: str) -> list[Rejection]:
             raise UsageError(f"{candidate.id} is about two records", fix=how_to_decide(candidate))
         rows = [store.rows[ref] for ref in candidate.seen_in if ref in store.rows]
         found = [Rejection(title=candidate.title, identifiers=candidate.identifiers, reason="-")]
+    titles = {normal_title(one.title or "") for one in found}
     for row in sorted(rows, key=lambda row: row.rank):
-        if not Decided(Decisions(rejected=tuple(found))).rejected(row.entry):
-            title = one_line(row.entry.title or "") or None
-            ids = {kind: value for kind, value in row.entry.identifiers.items() if kind in KINDS}
-            found.append(Rejection(title=title, identifiers=ids, reason="-"))
+        title = one_line(row.entry.title or "")
+        known = not title or normal_title(title) in titles
+        if known and Decided(Decisions(rejected=tuple(found))).rejected(row.entry):
+            continue
+        titles.add(normal_title(title))
+        ids = {kind: value for kind, value in row.entry.identifiers.items() if kind in KINDS}
+        found.append(Rejection(title=title or None, identifiers=ids, reason="-"))
     others = {
         pair
         for key, paper in store.library.items()

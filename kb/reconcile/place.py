@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from kb.ids import KINDS
 from kb.reconcile.decided import Decided
 from kb.reconcile.fold import fold
+from kb.reconcile.holders import Holders, own
 from kb.reconcile.match import Index, Kind, Match, Work
 from kb.reconcile.rows import Row, Rows
 from kb.records.candidates import Candidate, CandidateState
 from kb.records.models import Paper
-from kb.sources.entry import SourceEntry
 
 
 @dataclass
@@ -38,20 +38,21 @@ class Placing:
         matches: reference, key and reason of each row that found a record.
     """
 
-    def __init__(self, papers: Mapping[str, Paper], decided: Decided, rows: Rows) -> None:
+    def __init__(self, papers: Mapping[str, Paper], decided: Decided, rows: Rows, holders: Holders) -> None:
         self.rows = dict(rows)
         self.clusters: dict[str, Cluster] = {}
         self.queue: list[Candidate] = []
         self.matches: list[tuple[str, str, Match]] = []
         self._papers = papers
         self._decided = decided
+        self._holders = holders
         self._index = Index()
         self._cluster_of: dict[str, str] = {}
         for key, paper in papers.items():
             self._index.add(key, Work.of_paper(paper))
         for row in sorted(rows.values(), key=lambda r: r.rank):
             if row.paper in papers:
-                self._learn(row.paper or "", row.entry)
+                self._learn(row.paper or "", row)
 
     def place_all(self) -> None:
         """Fill `clusters`, `queue` and `matches`."""
@@ -85,10 +86,10 @@ class Placing:
 
     # Places
 
-    def _learn(self, name: str, entry: SourceEntry) -> None:
-        """Let `name` also be found by the title and identifiers of `entry`."""
+    def _learn(self, name: str, row: Row) -> None:
+        """Let `name` also be found by the title and identifiers of `row`, if they are not another's."""
         known = self._index.works[name][0] if self._index.works[name] else Work()
-        described = Work.of_entry(entry)
+        described = Work.of_entry(own(row, name, self._holders).entry)
         self._index.add(
             name, described.under(self._index.identifiers(name), described.authors or known.authors)
         )
@@ -99,7 +100,7 @@ class Placing:
         cluster = self.clusters.setdefault(name, Cluster(name, deleted=key))
         cluster.rows.append(row)
         self._cluster_of[row.ref] = name
-        self._learn(name, row.entry)
+        self._learn(name, row)
 
     def _place(self, row: Row) -> None:
         told = self._told(row)
@@ -194,7 +195,7 @@ class Placing:
         else:
             self.clusters[name].rows.append(row)
             self._cluster_of[row.ref] = name
-        self._learn(name, row.entry)
+        self._learn(name, row)
 
     def _start(self, row: Row, work: Work) -> None:
         name = f"new {row.ref}"

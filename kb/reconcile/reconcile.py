@@ -17,6 +17,7 @@ from kb.errors import DataError
 from kb.ids import KINDS
 from kb.reconcile.decided import Decided
 from kb.reconcile.fold import Fields, fields_of, fold, labels_of, same
+from kb.reconcile.holders import Holders, hold, holders_of, own
 from kb.reconcile.keys import new_key
 from kb.reconcile.match import UNLIKE, Match, Work, likeness, share_authors
 from kb.reconcile.merge import Conflict, merge, still_open
@@ -79,14 +80,14 @@ def _follow(base: Base, results: Sequence[SourceResult]) -> Plan:
     """Bring records up to date with the entries that they have."""
     plan, decided = Plan(), Decided(base.decisions)
     plan.rows = _settle_keys(base, decided, _refresh(base, results))
-    _merge_changed(base, plan, decided, _holders(base.papers))
+    _merge_changed(base, plan, decided, holders_of(base.papers))
     return plan
 
 
 def _place(base: Base) -> Plan:
     """Give the entries without a record one, if they may have one."""
-    decided, holders = Decided(base.decisions), _holders(base.papers)
-    work = Placing(base.papers, decided, base.rows)
+    decided, holders = Decided(base.decisions), holders_of(base.papers)
+    work = Placing(base.papers, decided, base.rows, holders)
     work.place_all()
     plan = Plan(rows=work.rows, matches=work.matches)
     _create(base, plan, work, holders)
@@ -222,40 +223,6 @@ def _clash(a: Work, b: Work) -> bool:
     return any(a.identifiers.get(kind, value) != value for kind, value in b.identifiers.items())
 
 
-# Identifiers that are another's
-
-Holders = dict[tuple[str, str], set[str]]
-
-
-def _holders(papers: Mapping[str, Paper]) -> Holders:
-    """The records that carry each identifier."""
-    found: Holders = defaultdict(set)
-    for paper in papers.values():
-        _hold(found, paper)
-    return found
-
-
-def _hold(holders: Holders, paper: Paper) -> None:
-    for pair in paper.identifiers.by_kind().items():
-        holders[pair].add(paper.key)
-
-
-def _own(row: Row, key: str | None, holders: Holders) -> Row:
-    """`row` as its record `key` may take it: without an identifier that only other records carry.
-
-    A person said that the entry is another work than its identifier says.
-    """
-    ids = row.entry.identifiers
-    kept = {
-        kind: value
-        for kind, value in ids.items()
-        if not (there := holders.get((kind, value))) or key in there
-    }
-    if len(kept) == len(ids):
-        return row
-    return row.model_copy(update={"entry": row.entry.model_copy(update={"identifiers": kept})})
-
-
 # Records
 
 
@@ -281,13 +248,13 @@ def _create(base: Base, plan: Plan, work: Placing, holders: Holders) -> None:
                 ((str(facts["dates.published"]), normal_title(facts["title"]), cluster.name), cluster)
             )
     for _, cluster in sorted(ready, key=lambda item: item[0]):
-        facts = fold((_own(row, None, holders) for row in cluster.rows), abstracts=base.abstracts)
+        facts = fold((own(row, None, holders) for row in cluster.rows), abstracts=base.abstracts)
         try:
             paper = _new_paper(facts, taken)
         except (ValidationError, DataError) as error:
             _unfit(plan, cluster.rows[0].ref, cluster.rows, error)
             continue
-        _hold(holders, paper)
+        hold(holders, paper)
         taken.add(paper.key)
         plan.created.append(paper.key)
         plan.papers[paper.key] = paper
@@ -341,8 +308,8 @@ def _merge_changed(base: Base, plan: Plan, decided: Decided, holders: Holders) -
             touched |= {key for key in (row.paper, old.paper if old else None) if key}
     settled: set[tuple[str, str]] = set()
     for key in sorted(touched & base.papers.keys()):
-        old_rows = [_own(row, key, holders) for row in before[key]]
-        theirs = fold((_own(row, key, holders) for row in after[key]), abstracts=base.abstracts)
+        old_rows = [own(row, key, holders) for row in before[key]]
+        theirs = fold((own(row, key, holders) for row in after[key]), abstracts=base.abstracts)
         try:
             paper, conflicts = merge(
                 base.papers[key], fold(old_rows, abstracts=base.abstracts), theirs, first=not old_rows
@@ -357,7 +324,7 @@ def _merge_changed(base: Base, plan: Plan, decided: Decided, holders: Holders) -
         ours = fields_of(paper)
         settled |= {(key, name) for name in ours if same(name, ours[name], theirs[name])}
         if paper != base.papers[key]:
-            _hold(holders, paper)
+            hold(holders, paper)
             plan.papers[key] = paper
             plan.writes[key] = render_record(paper, base.texts(key), file=f"papers/{key}.yaml")
     open_ = {(c.paper, c.field): c for c in still_open(base.conflicts, {**base.papers, **plan.papers})}

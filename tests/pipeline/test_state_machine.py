@@ -258,14 +258,24 @@ class Survey(RuleBasedStateMachine):
             )
         )
 
-    @rule(source=st.sampled_from(SOURCES), place=places, again=st.booleans())
-    def upstream_changes_a_venue(self, source: str, place: int, again: bool) -> None:
-        """A venue that it never said before, or none."""
+    @rule(place=places, silent=st.booleans(), person=st.booleans())
+    def upstream_changes_a_venue(self, place: int, silent: bool, person: bool) -> None:
+        """Of an entry that has a record, whose venue a person may have edited, too; the best source decides."""
+        rows = sorted(
+            (row for row in self.now().rows.values() if row.paper in self.keys()), key=lambda r: r.rank
+        )
+        row = self.pick([row for row in rows if row.entry.entry_id in self.known(row.entry.source)], place)
+        if row is None:
+            return
         self.count += 1
-        if entry_id := self.pick(sorted(self.fakes[source].entries), place):
-            _, entry = self.fakes[source].entries[entry_id]
-            venue = f"Venue {self.count}" if again else None
-            self.fakes[source].put(entry.model_copy(update={"venue": venue}))
+        if person:
+            self.person_edits_a_field(self.keys().index(row.paper), "venue")
+        fake = self.fakes[row.entry.source]
+        _, entry = fake.entries[row.entry.entry_id]
+        fake.put(entry.model_copy(update={"venue": None if silent else f"Venue {self.count}"}))
+
+    def known(self, source: str) -> dict[str, Any]:
+        return self.fakes[source].entries if source in self.fakes else {}
 
     @rule(source=st.sampled_from(SOURCES), place=places)
     def upstream_removes(self, source: str, place: int) -> None:
