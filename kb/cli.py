@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from kb import __version__
+from kb.cli_classify import classify
 from kb.cli_taxonomy import Sections, taxonomy
 from kb.cli_triage import triage
 from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
@@ -459,6 +460,7 @@ def serve(state: _State, port: int) -> int:
 
 # Sorting
 
+cli.add_command(classify)
 cli.add_command(triage)
 cli.add_command(taxonomy)
 

@@ -118,12 +118,24 @@ class SiteSettings(_Settings):
     citation_year: int | None = None
 
 
+class ClassifySettings(_Settings):
+    """What sorts papers. Another model needs weights of its own: kb classify train --data DIR --out weights."""
+
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="a sentence-transformers model by name or folder; MiniLM as a package by default",
+    )
+    weights: RelativePath | None = Field(None, description="a folder made by kb classify train")
+
+
 class Settings(_Settings):
     """All of kb.toml."""
 
     store_abstracts: bool = Field(False, description="put abstracts into the committed records")
     sources: SourcesSettings = SourcesSettings()
     site: SiteSettings = SiteSettings()
+    classify: ClassifySettings = ClassifySettings()
 
 
 class Config(BaseModel):

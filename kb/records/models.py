@@ -208,6 +208,7 @@ class Assignment(Value):
     source: Line  # the list's name, the person's name, the classifier's version
     state: AssignmentState = AssignmentState.PROPOSED
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    evidence: tuple[Line, ...] = ()  # why a classifier says so, for people
 
     @property
     def identity(self) -> tuple[str, str, str]:

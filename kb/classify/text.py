@@ -1,0 +1,188 @@
+"""What is read of a paper: its words, hashed n-grams of them, and whether it is English at all."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from kb.text import ascii_fold, one_line
+
+MAX_CHARS = 20_000
+BUCKETS = 1 << 16
+_WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?")
+_STOP = frozenset(
+    "a about above after again all also although am an and any are as at be because been before being below between "
+    "both but by can cannot could did do does doing down during each either et al etc few for from further furthermore "
+    "had has have having he her here hers him his how however i if in into is it its itself just may me might more most "
+    "moreover much must my nor not now of off often on once one only or other our ours out over own per same she should "
+    "so some such than that the their theirs them then there these they this those through thus to too toward towards "
+    "under until up upon us very via was we were what when where whether which while who whom why will with within "
+    "without would yet you your paper propose proposed present introduce show results method methods approach using "
+    "used use based".split()
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title and an abstract, cut to what is worth reading.
+
+    `filed` are branches under which lists filed the paper, one entry a list: evidence beside the text.
+    """
+
+    title: str = ""
+    abstract: str = ""
+    id: str | None = None
+    filed: tuple[str, ...] = ()
+    arxiv_id: str | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """What is embedded: one line, title first."""
+        title, abstract = one_line(self.title[:MAX_CHARS]), one_line(self.abstract[:MAX_CHARS])
+        return f"{title}. {abstract}" if title and abstract else title or abstract
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells the text from any other."""
+        return hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    @cached_property
+    def words(self) -> list[list[str]]:
+        """Sentences of folded words; the title counts twice."""
+        title, abstract = self.title[:MAX_CHARS], self.abstract[:MAX_CHARS]
+        parts = [title, title, *re.split(r"[.!?;:]\s", abstract)]
+        return [words for part in parts if (words := _WORD.findall(ascii_fold(part).lower()))]
+
+    def unreadable(self) -> str | None:
+        """Why nothing can be said, if so."""
+        if not self.text:
+            return "there is neither title nor abstract"
+        letters = [char for char in self.text[:4000] if char.isalpha()]
+        if not letters:
+            return "there are no words"
+        if sum(char.isascii() for char in letters) < 0.7 * len(letters):
+            return "it is not in English"
+        words = [word for sentence in self.words for word in sentence]
+        if len(words) >= 12 and sum(word in _STOP for word in words) < 0.08 * len(words):
+            return "it is not in English"
+        return None
+
+
+def ngrams(document: Document) -> Counter[str]:
+    """Words and pairs of neighbouring words, without the commonest words, counted."""
+    found: Counter[str] = Counter()
+    for sentence in document.words:
+        kept = [word for word in sentence if word not in _STOP and (len(word) > 1 or word.isdigit())]
+        found.update(kept)
+        found.update(f"{a} {b}" for a, b in pairwise(kept))
+    return found
+
+
+def bucket(ngram: str) -> int:
+    return zlib.crc32(ngram.encode()) & (BUCKETS - 1)
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Rows of few numbers: row i has `values[start[i]:start[i + 1]]` in the columns of the same places."""
+
+    start: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def row(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(int(self.start[index]), int(self.start[index + 1]))
+        return self.columns[part], self.values[part]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Sparse:
+        """These rows, in this order."""
+        parts = [self.row(int(index)) for index in rows]
+        return _pack([(columns, values) for columns, values in parts])
+
+    def joined(self, other: Sparse) -> Sparse:
+        """The rows of both."""
+        return Sparse(
+            np.concatenate([self.start, other.start[1:] + self.start[-1]]),
+            np.concatenate([self.columns, other.columns]),
+            np.concatenate([self.values, other.values]),
+        )
+
+    def dot(self, dense: np.ndarray) -> np.ndarray:
+        """The product with a matrix of `BUCKETS` rows."""
+        out = np.zeros((len(self), dense.shape[1]), dtype=np.float64)
+        for index in range(len(self)):
+            columns, values = self.row(index)
+            if len(columns):
+                out[index] = values @ dense[columns]
+        return out
+
+    def transposed_dot(self, dense: np.ndarray) -> np.ndarray:
+        """The product of the transpose with a matrix of as many rows as this has."""
+        out = np.zeros((BUCKETS, dense.shape[1]), dtype=np.float64)
+        for index in range(len(self)):
+            columns, values = self.row(index)
+            np.add.at(out, columns, values[:, None] * dense[index][None])
+        return out
+
+    def products(self, other: Sparse) -> np.ndarray:
+        """Every row's inner product with every row of `other`."""
+        out = np.zeros((len(self), len(other)), dtype=np.float64)
+        if not len(other) or not len(other.columns):
+            return out
+        filled = np.flatnonzero(np.diff(other.start))
+        dense = np.zeros(BUCKETS)
+        for index in range(len(self)):
+            columns, values = self.row(index)
+            dense[columns] = values
+            out[index, filled] = np.add.reduceat(dense[other.columns] * other.values, other.start[filled])
+            dense[columns] = 0.0
+        return out
+
+
+def _pack(rows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Sparse:
+    kept = list(rows)
+    start = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in kept])]).astype(np.int64)
+    columns = [columns for columns, _ in kept] or [np.zeros(0)]
+    values = [values for _, values in kept] or [np.zeros(0)]
+    return Sparse(start, np.concatenate(columns).astype(np.int64), np.concatenate(values).astype(np.float64))
+
+
+def counts(documents: Iterable[Document]) -> Sparse:
+    """How often each bucket occurs in each document, damped (1 + log)."""
+    rows = []
+    for document in documents:
+        found: Counter[int] = Counter()
+        for ngram, count in ngrams(document).items():
+            found[bucket(ngram)] += count
+        order = sorted(found)
+        values = np.array([1 + math.log(found[column]) for column in order])
+        rows.append((np.array(order, dtype=np.int64), values))
+    return _pack(rows)
+
+
+def inverse_frequency(tf: Sparse, least: int = 2) -> np.ndarray:
+    """A weight for each bucket: the rarer the heavier, nothing for what occurs in fewer than `least` documents."""
+    seen = np.bincount(tf.columns, minlength=BUCKETS)
+    weight = np.log((1 + len(tf)) / (1 + seen)) + 1
+    return np.where(seen >= least, weight, 0.0)
+
+
+def weigh(tf: Sparse, idf: np.ndarray) -> Sparse:
+    """TF-IDF rows of length one."""
+    values = tf.values * idf[tf.columns]
+    squares = np.add.reduceat(np.append(values**2, 0.0), tf.start[:-1]) if len(tf) else np.zeros(0)
+    lengths = np.diff(tf.start)
+    norms = np.where((lengths > 0) & (squares > 0), np.sqrt(np.maximum(squares, 1e-30)), 1.0)
+    return Sparse(tf.start, tf.columns, values / np.repeat(norms, lengths))

@@ -1,0 +1,151 @@
+"""`kb classify`: what the classifier says, what it writes into records, how it is trained and measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kb.errors import EXIT_OK, EXIT_PARTIAL, UsageError
+
+if TYPE_CHECKING:
+    from kb.classify.predict import Prediction
+
+
+def _epilog(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+words_option = click.option(
+    "--words-only", is_flag=True, help="Use no embeddings, only words: quicker, a little less sure."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder of labelled papers (gold_labels_dev.jsonl and its neighbours).",
+)
+
+
+@click.group()
+def classify() -> None:
+    """Sort papers into branches, stages and scope, with probabilities and evidence."""
+
+
+@classify.command(
+    epilog=_epilog(
+        "kb classify predict papers.jsonl --json",
+        'echo \'{"title": "Shorter chains of thought"}\' | kb classify predict - --json',
+    )
+)
+@click.argument("file", type=click.Path(path_type=str, dir_okay=False, allow_dash=True))
+@words_option
+@json_option
+@click.pass_obj
+def predict(state: Any, file: str, words_only: bool, as_json: bool) -> int:
+    """Classify each line of FILE: a JSON object with title, abstract and, if you like, id and headings.
+
+    A line that cannot be read is named and costs only itself; the exit code is 7 then.
+    """
+    from kb.pipeline import classify as run
+    from kb.records.taxonomy import load_taxonomy
+
+    config = state.config()
+    voice = run.open_voice(config, words_only=words_only)
+    taxonomy = load_taxonomy(config.taxonomy_path)
+    keys = run.known_keys(config)
+    try:
+        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+    wrong = 0
+    with stream:
+        for answer in run.predict_lines(
+            voice, stream, name="<stdin>" if file == "-" else file, taxonomy=taxonomy, keys=keys
+        ):
+            _notices(voice.notices)
+            if answer.problem is not None:
+                wrong += 1
+                click.echo(f"kb: {answer.problem}", err=True)
+            elif answer.prediction is not None:
+                _show(answer.prediction, as_json)
+    _notices(voice.notices)
+    return EXIT_PARTIAL if wrong else EXIT_OK
+
+
+def _notices(lines: list[str]) -> None:
+    while lines:
+        click.echo(f"kb: {lines.pop(0)}", err=True)
+
+
+def _show(prediction: Prediction, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(prediction.to_data(), ensure_ascii=True))
+        return
+    parts = [prediction.id] if prediction.id else []
+    for name, facet in prediction.facets.items():
+        if facet.abstained:
+            parts.append(f"{name} ? ({facet.reason})")
+        else:
+            parts.append(f"{name} {', '.join(f'{b} {p:.0%}' for b, p in facet.proposed)}")
+    parts.append(f"relevance {prediction.relevance:.0%}")
+    click.echo("; ".join(parts))
+
+
+@classify.command(epilog=_epilog("kb classify apply", "kb classify apply --dry-run"))
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@words_option
+@json_option
+@click.pass_obj
+def apply(state: Any, dry_run: bool, words_only: bool, as_json: bool) -> int:
+    """Give every record the classifier's proposals, and every candidate its relevance.
+
+    What a person confirmed or rejected stays as it is. A second run changes nothing. `kb sync` does not do this by
+    itself: run it after a sync that brought papers.
+    """
+    from kb.cli_output import SyncProgress
+    from kb.pipeline import classify as run
+
+    with SyncProgress(quiet=as_json) as progress:
+        report = run.apply(
+            state.config(),
+            dry_run=dry_run,
+            words_only=words_only,
+            progress=lambda done, total: progress("embedding", done, total),
+        )
+    if as_json:
+        click.echo(json.dumps(vars(report), indent=1, ensure_ascii=False))
+    else:
+        _notices(list(report.notices))
+        click.echo(str(report))
+    return EXIT_OK
+
+
+@classify.command(
+    epilog=_epilog("kb classify train --data labelled", "kb classify train --data DIR --out weights")
+)
+@data_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write the weights [default: into kb itself].",
+)
+@click.pass_obj
+def train(state: Any, data: Path, out: Path | None) -> int:
+    """Train the classifier on labelled papers. The same data give the same weights."""
+    from kb.cli_output import SyncProgress
+    from kb.pipeline import classify as run
+
+    with SyncProgress() as progress:
+        classifier, files = run.train_weights(
+            state.config(), data, out, progress=lambda done, total: progress("embedding", done, total)
+        )
+    for name, head in classifier.words.items():
+        click.echo(f"{name}: {len(head.rows)} papers, {len(head.classes)} classes")
+    for file in files:
+        click.echo(f"wrote {file}")
+    return EXIT_OK
