@@ -162,7 +162,8 @@ def fit_head(
     answers = [kind.answer(item) for item in items]
     trusted_all = [bool(a) and item.part in kind.trusted for a, item in zip(answers, items, strict=True)]
     known = {name for answer in answers for name in answer}
-    classes = tuple(name for name in kind.order if name in known) or tuple(sorted(known))
+    ordered = tuple(name for name in kind.order if name in known)
+    classes = (*ordered, *sorted(known - set(ordered)))  # a taxonomy may have got other directions since
     rows = np.array([i for i, answer in enumerate(answers) if answer], dtype=np.int64)
     if len(classes) < 2 or sum(trusted_all) < 10:
         return None

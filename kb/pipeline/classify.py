@@ -8,19 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from kb.classify.data import Example, Part, RawRows, branches_of, count, examples, of_taxonomy
+from kb.classify.data import DIRECTIONS, Example, Part, RawRows, branches_of, count, examples, of_taxonomy
 from kb.classify.embed import DEFAULT, CachedEmbedder, Embedder, EmbedderError, Progress, SentenceEmbedder
-from kb.classify.evaluate import reliability
+from kb.classify.evaluate import no_step, reliability
 from kb.classify.learn import confirmed_example, relearn
 from kb.classify.model import LABEL_SOURCE, Classifier, place_name, train
+from kb.classify.moved import moved
 from kb.classify.predict import Prediction
+from kb.classify.report import figures, markdown
 from kb.classify.saved import MEANING, NUMBERS, WEIGHTS, dump_classifier, load_classifier
 from kb.classify.text import MAX_CHARS, Document
 from kb.config import Config
@@ -80,7 +83,7 @@ def open_voice(config: Config, *, words_only: bool = False, embedder: Embedder |
     """
     settings = config.settings.classify
     folder = config.root / settings.weights if settings.weights else WEIGHTS
-    classifier = load_classifier(folder)
+    classifier = moved(load_classifier(folder), load_taxonomy(config.taxonomy_path))
     if words_only:
         return Voice(classifier, None)
     chosen = embedder or default_embedder(config)
@@ -520,3 +523,62 @@ def train_weights(
     except OSError as error:
         raise KbError(f"cannot be written: {error.strerror or error}", file=folder) from error
     return classifier, [folder / NUMBERS, folder / MEANING]
+
+
+# Measuring
+
+BEGIN, END = "<!-- classify -->", "<!-- /classify -->"
+
+
+def evaluate(
+    config: Config,
+    data: Path,
+    *,
+    embedder: Embedder | None = None,
+    words_only: bool = False,
+    repeats: int = 5,
+    progress: Progress | None = None,
+    step: Callable[[str, int, int], None] = no_step,
+) -> tuple[dict[str, Any], list[str]]:
+    """Every figure about the classifier on the labelled papers of `data`, and lines on what could not be measured."""
+    corpus = load_corpus(config, data)
+    notices: list[str] = []
+    vectors = titles = described = None
+    chosen = None if words_only else embedder or default_embedder(config)
+    if chosen is not None:
+        try:
+            vectors = chosen.encode([item.document.text for item in corpus.items], progress)
+            titles = chosen.encode([Document(item.document.title).text for item in corpus.items], progress)
+            described = chosen.encode(_descriptions(load_taxonomy(config.taxonomy_path)))
+        except EmbedderError as error:
+            notices.append(f"{error}; measuring words alone")
+            vectors = titles = described = None
+    found = figures(corpus.items, vectors, titles, described, repeats=repeats, step=step)
+    found["data"] = dict(corpus.digests)
+    found["model"] = chosen.name if chosen is not None and vectors is not None else None
+    return found, notices
+
+
+def _descriptions(taxonomy: Taxonomy) -> list[str]:
+    """What each direction is about, with its sub-branches."""
+    tops = {name: taxonomy.branches[name] for name in DIRECTIONS if name in taxonomy.branches}
+    return [
+        ". ".join(
+            [top.title, top.branch.description, *(f"{b.title}: {b.description}" for b in top.branch.branches)]
+        )
+        for top in tops.values()
+    ]
+
+
+def write_figures(config: Config, found: Mapping[str, Any]) -> list[Path]:
+    """Put the figures into benchmarks/: classify.json, and a section between two markers of README.md."""
+    folder = config.root / "benchmarks"
+    folder.mkdir(exist_ok=True)
+    numbers, readme = folder / "classify.json", folder / "README.md"
+    write_atomic(numbers, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    old = read_utf8(readme) if readme.exists() else "# Measurements\n"
+    if BEGIN not in old:
+        old += f"\n## Sorting papers (`kb classify evaluate`)\n\n{BEGIN}\n{END}\n"
+    head, rest = old.split(BEGIN)
+    write_atomic(readme, f"{head}{BEGIN}\n\n{markdown(found)}\n\n{END}{rest.split(END)[1]}")
+    return [numbers, readme]
