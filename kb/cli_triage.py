@@ -60,7 +60,12 @@ class State(Protocol):
 @click.option(
     "--batch", type=click.IntRange(min=1), default=20, show_default=True, help="Learn after so many."
 )
-@click.option("--no-learn", is_flag=True, help="Do not retrain the classifier.")
+@click.option(
+    "--learn/--no-learn",
+    "learns",
+    default=None,
+    help="Let the classifier learn, or not [default: after a batch, and when you quit].",
+)
 @click.option("--decide", "answers", multiple=True, metavar="KEY=BRANCH", help="Decide, without asking.")
 @click.option(
     "--decisions",
@@ -79,7 +84,7 @@ def triage(
     again: bool,
     limit: int | None,
     batch: int,
-    no_learn: bool,
+    learns: bool | None,
     answers: tuple[str, ...],
     decisions: Path | None,
     as_json: bool,
@@ -100,9 +105,12 @@ def triage(
         kinds=("papers", "candidates") if only is None else (only,),
         branch=_branch(branch, taxonomy),
     )
-    learner = None if no_learn else find_learner()
+    learner = None if learns is False else find_learner()
     if answers or decisions is not None:
-        session = Session(config, wanted, _person(config, by, ask=False), learner=learner)
+        # A program that decides one at a time would wait for each.
+        session = Session(
+            config, wanted, _person(config, by, ask=False), learner=learner, batch=1 if learns else batch
+        )
         return _decide_all(session, answers, decisions, as_json)
     if as_json:
         found = open_questions(config, wanted, again=again)[:limit]
@@ -157,8 +165,8 @@ def _decide_all(session: Session, answers: Sequence[str], file: Path | None, as_
         found += parse_decisions(text, file=file)
     undo = decide(session.config, found, by=session.by)
     files = sorted(path.relative_to(session.config.root).as_posix() for path in undo.after)
-    session.decided = [each.id for each in found if each.about_labels] if files else []
-    lines = _learn(session)
+    session.take_note(undo)
+    lines = _learn(session) if session.wants_to_learn else ()
     if as_json:
         click.echo(json.dumps({"decisions": len(found), "files": files, "learned": lines}, indent=1))
         return EXIT_OK
@@ -172,6 +180,8 @@ def _decide_all(session: Session, answers: Sequence[str], file: Path | None, as_
 
 def _learn(session: Session) -> tuple[str, ...]:
     """Learning may fail; what was decided is on disk all the same."""
+    if session.learner is not None and session.decided:
+        click.echo(f"learning from {len(session.decided)} ...", err=True)
     try:
         return session.learn()
     except KbError as error:

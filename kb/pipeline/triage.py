@@ -243,6 +243,15 @@ def _both(one: Undo, two: Undo) -> Undo:
     return Undo({**two.before, **one.before}, {**one.after, **two.after})
 
 
+def papers_before(config: Config, undo: Undo) -> list[Paper]:
+    """The records that decisions changed, as they were."""
+    return [
+        _parse(path.stem, data, path)
+        for path, data in undo.before.items()
+        if data is not None and path.parent == config.papers_dir and not path.name.startswith("_")
+    ]
+
+
 def take_back(config: Config, undo: Undo) -> None:
     """Put every file back as it was before.
 

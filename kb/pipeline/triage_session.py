@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,21 +16,26 @@ from kb.classify.predict import Prediction
 from kb.config import Config
 from kb.errors import DataError, UsageError
 from kb.pipeline.store import open_library
-from kb.pipeline.triage import Decision, Undo, decide, take_back
+from kb.pipeline.triage import Decision, Undo, decide, papers_before, take_back
 from kb.pipeline.triage_queue import Question, Wanted, questions
 from kb.reconcile.rows import load_rows
 from kb.records.candidates import load_candidates
 from kb.records.files import read_regular, write_atomic
+from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
 
 BATCH = 20  # decisions after which the classifier learns from them
 
 
 class Learner(Protocol):
-    """Learns from confirmed labels, in seconds."""
+    """Learns from what people confirmed, in seconds."""
 
-    def __call__(self, config: Config, keys: Sequence[str]) -> Learned:
-        """Take in what was decided about the records `keys`; say what that changed."""
+    def __call__(self, config: Config, before: Mapping[str, Paper], facets: Iterable[str]) -> Learned:
+        """Learn from the records as they are; say what that changed.
+
+        Args:
+            before: the records that were decided about since it last learned, as they were then.
+        """
         ...
 
 
@@ -42,9 +47,18 @@ class Learned:
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
 
-def find_learner() -> Learner | None:
-    """The classifier's learner, where there is one."""
-    return None
+def find_learner() -> Learner:
+    """The classifier, which is loaded when there is something to learn."""
+    loaded: list[Learner] = []
+
+    def learn(config: Config, before: Mapping[str, Paper], facets: Iterable[str]) -> Learned:
+        if not loaded:
+            from kb.pipeline.triage_learn import ClassifierLearner
+
+            loaded.append(ClassifierLearner())
+        return loaded[0](config, before, facets)
+
+    return learn
 
 
 # What is remembered between sessions
@@ -132,7 +146,7 @@ class Session:
     again: bool = False
     batch: int = BATCH
     queue: list[Question] = field(default_factory=list)
-    decided: list[str] = field(default_factory=list)  # record keys since the classifier last learned
+    decided: dict[str, Paper] = field(default_factory=dict)  # since the classifier last learned: as they were
     count: int = 0
     _history: list[tuple[Question, Undo | None]] = field(default_factory=list)
     _predictions: Mapping[str, Prediction] = field(default_factory=dict)
@@ -207,10 +221,8 @@ class Session:
         else:
             take_back(self.config, undo)
             self.count -= 1
-            if question.id in self.decided:
-                self.decided.reverse()
-                self.decided.remove(question.id)
-                self.decided.reverse()
+            if not any(each.id == question.id for each, _ in self._history[:-1]):
+                self.decided.pop(question.id, None)
         self._history.pop()
         self._seen.discard(question.name)
         if self.queue and self.queue[0].name == question.name:  # its next proposal, which is moot now
@@ -218,11 +230,16 @@ class Session:
         self.queue.insert(0, question)
         return question
 
+    def take_note(self, undo: Undo) -> None:
+        """Remember the records that were decided about, for the classifier."""
+        for paper in papers_before(self.config, undo):
+            self.decided.setdefault(paper.key, paper)
+
     def learn(self) -> tuple[str, ...]:
         """Let the classifier learn from what was decided since it last did, and put the queue in its new order."""
         if self.learner is None or not self.decided:
             return ()
-        learned = self.learner(self.config, tuple(dict.fromkeys(self.decided)))
+        learned = self.learner(self.config, dict(self.decided), self.wanted.facets)
         self.decided.clear()
         self._predictions = learned.predictions
         self._reload()
@@ -242,8 +259,7 @@ class Session:
         undo = decide(self.config, [decision], by=self.by)
         self._history.append((question, undo))
         self.count += 1
-        if question.kind == "paper":
-            self.decided.append(question.id)
+        self.take_note(undo)
         self._next(reject=decision.verdict == "reject" and question.kind == "paper")
 
     def _next(self, *, reject: bool = False) -> None:
