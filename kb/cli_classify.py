@@ -149,3 +149,35 @@ def train(state: Any, data: Path, out: Path | None) -> int:
     for file in files:
         click.echo(f"wrote {file}")
     return EXIT_OK
+
+
+@classify.command(
+    epilog=_epilog("kb classify evaluate --data labelled", "kb classify evaluate --data labelled --json")
+)
+@data_option
+@words_option
+@click.option("--repeats", type=click.IntRange(1, 20), default=5, show_default=True)
+@click.option("--write/--no-write", default=True, help="Keep the figures in benchmarks/.")
+@json_option
+@click.pass_obj
+def evaluate(state: Any, data: Path, words_only: bool, repeats: int, write: bool, as_json: bool) -> int:
+    """Measure the classifier on labelled papers it has not seen: nested cross-validation, baselines, screening."""
+    from kb.classify.report import markdown
+    from kb.cli_output import SyncProgress
+    from kb.pipeline import classify as run
+
+    config = state.config()
+    with SyncProgress(quiet=as_json) as progress:
+        found, notices = run.evaluate(
+            config,
+            data,
+            words_only=words_only,
+            repeats=repeats,
+            progress=lambda done, total: progress("embedding", done, total),
+            step=progress,
+        )
+    _notices(notices)
+    if write:
+        run.write_figures(config, found)
+    click.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else markdown(found))
+    return EXIT_OK

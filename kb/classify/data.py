@@ -66,6 +66,7 @@ class Example:
         branches: sub-branches of `direction` that its headings speak of, and branches of other facets.
         votes: (list, direction) for every list that files it under a direction.
         tier: how sure the label is; a background paper's stratum.
+        source: the list that the primary direction comes from.
     """
 
     document: Document
@@ -79,6 +80,7 @@ class Example:
     tier: str | None = None
     conflict: bool = False
     date: str | None = None
+    source: str | None = None
     weight: float = 1.0
 
     @property
@@ -160,6 +162,7 @@ def _labelled(row: Mapping[str, Any], meta: Mapping[str, Any], part: Part, taxon
         tier=row.get("label_tier"),
         conflict=bool(row.get("conflict")),
         date=meta.get("announced"),
+        source=row.get("source_list"),
     )
 
 

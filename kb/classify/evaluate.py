@@ -15,8 +15,8 @@ import numpy as np
 
 from kb.classify import ridge
 from kb.classify.data import DIRECTIONS, Example, Part
-from kb.classify.model import KINDS, Head, Table, abstention, fit_head, kernel
-from kb.classify.text import Document, counts, inverse_frequency
+from kb.classify.model import KINDS, Classifier, Table, fit_all, labelled
+from kb.classify.text import Document, counts, inverse_frequency, weigh
 
 Step = Callable[[str, int, int], None]
 
@@ -145,36 +145,49 @@ def out_of_fold(
     place = {item: at for at, item in enumerate(asked)}
     known = {name for item in items for name in kind.answer(item)}
     classes = tuple(name for name in kind.order if name in known) or tuple(sorted(known))
+    kinds = ("direction", "branch") if kind_name == "direction" else (kind_name,)
+
+    def teaches(item: Example) -> bool:
+        return any(k.answer(item) for k in KINDS if k.name in kinds)
+
     out = np.zeros((len(asked), len(classes)))
     proposes = np.zeros(len(asked), dtype=bool)
     for number in sorted(set(fold.values())):
         test = np.array([i for i in asked if fold[i] == number])
         held = set(test.tolist())
-        rest = np.array([i for i in range(len(items)) if i not in held and kind.answer(items[i])])
-        part = table.take(rest)
-        idf = inverse_frequency(part.words)
-        views = []
-        for words in (True,) if lexical else (True, False):
-            head = fit_head(kind, [items[i] for i in rest], part, idf, lexical=words)
-            if head is None:
-                raise ValueError(f"too few papers to train {kind_name}")
-            asked_scores = head_scores(head, part, (test_table or table).take(test), idf)
-            views.append((head, head.calibration(asked_scores), head.calibration(head.left_out)))
-        head = views[0][0]
-        p = np.mean([view[1] for view in views], axis=0)
-        bar = abstention(kind, np.mean([view[2] for view in views], axis=0), head.left_out_labels)
+        rest = np.array([i for i in range(len(items)) if i not in held and teaches(items[i])])
+        classifier = subset_classifier(items, table, rest, kinds)
+        asked_table = (test_table or table).take(test)
+        vectors = None if lexical else asked_table.vectors
+        words = weigh(asked_table.words, classifier.idf)
+        p = classifier.probabilities(kind_name, words, vectors, [None] * len(test))
         at = [place[i] for i in test.tolist()]
-        for column, name in enumerate(head.classes):
+        for column, name in enumerate(classifier.words[kind_name].classes):
             out[at, classes.index(name)] = p[:, column]
-        proposes[at] = p.max(1) >= bar
+        proposes[at] = p.max(1) >= classifier.thresholds[lexical][kind_name]
     return out, classes, proposes
 
 
-def head_scores(head: Head, train: Table, asked: Table, idf: np.ndarray) -> np.ndarray:
-    """A head's scores for papers outside its table."""
-    alike = kernel(asked, train.take(head.rows), idf, lexical=head.lexical)
-    result: np.ndarray = alike @ head.alpha + head.offset
-    return result
+def subset_classifier(
+    items: Sequence[Example], table: Table, rows: np.ndarray, kinds: Sequence[str] = ()
+) -> Classifier:
+    """A classifier that has only ever seen these rows."""
+    part = table.take(rows)
+    chosen = [items[i] for i in rows]
+    classifier = fit_all(
+        part,
+        chosen,
+        tuple(labelled(item) for item in chosen),
+        inverse_frequency(part.words),
+        model=None,
+        settings={},
+        reliability={},
+        facts={},
+        kinds=kinds,
+    )
+    if missing := set(kinds) - set(classifier.words):
+        raise ValueError(f"too few papers to train {', '.join(sorted(missing))}")
+    return classifier
 
 
 def gold_rows(items: Sequence[Example]) -> np.ndarray:
@@ -247,3 +260,134 @@ def title_only(items: Sequence[Example]) -> list[Document]:
 
 def words_of(items: Sequence[Example]) -> Table:
     return Table(counts(item.document for item in items), None)
+
+
+# Baselines on the same folds
+
+
+def zero_shot(items: Sequence[Example], vectors: np.ndarray, described: np.ndarray) -> Answers:
+    """The nearest direction description; `described` [directions, descriptions' dimensions] are their embeddings."""
+    rows = gold_rows(items)
+    labels = np.array([DIRECTIONS.index(items[i].direction or "") for i in rows])
+    return Answers(ridge.softmax(20.0 * (vectors[rows] @ described.T)), labels, DIRECTIONS)
+
+
+def regression_runs(items: Sequence[Example], vectors: np.ndarray, *, repeats: int) -> list[Answers] | None:
+    """Logistic regression on embeddings (scikit-learn, C = 10, balanced); None where scikit-learn is not installed."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        return None
+    rows = gold_rows(items)
+    labels = np.array([DIRECTIONS.index(items[i].direction or "") for i in rows])
+    runs = []
+    for seed in range(repeats):
+        fold = folds([items[i].direction or "" for i in rows], 5, seed)
+        p = np.zeros((len(rows), len(DIRECTIONS)))
+        for number in range(5):
+            rest = fold != number
+            model = LogisticRegression(C=10, class_weight="balanced", max_iter=2000)
+            p[~rest] = model.fit(vectors[rows[rest]], labels[rest]).predict_proba(vectors[rows[~rest]])
+        runs.append(Answers(p, labels, DIRECTIONS))
+    return runs
+
+
+def with_one_list(items: Sequence[Example], runs: Sequence[Answers], reliable: float) -> dict[str, Any]:
+    """Papers in several lists: what the text says, what another list says, and both, of the primary list's label."""
+    rows = gold_rows(items)
+    picked, said = [], []
+    for at, row in enumerate(rows):
+        others = [d for name, d in items[row].votes if name != items[row].source]
+        if others:
+            picked.append(at)
+            said.append(DIRECTIONS.index(others[0]))
+    if not picked:
+        return {"papers": 0}
+    chosen, heading = np.array(picked), np.array(said)
+    text = [run.only(chosen) for run in runs]
+    factor = np.full((len(chosen), len(DIRECTIONS)), (1 - reliable) / (len(DIRECTIONS) - 1))
+    factor[np.arange(len(chosen)), heading] = reliable
+    both = []
+    for run in text:
+        p = run.probabilities * factor
+        both.append(Answers(p / p.sum(1, keepdims=True), run.labels, run.classes))
+    return {
+        "papers": len(chosen),
+        "text": summary(text),
+        "another_list": round(float((heading == text[0].labels).mean()), 4),
+        "both": summary(both),
+    }
+
+
+# Sub-branches, stage, scope
+
+
+def branch_runs(
+    items: Sequence[Example], table: Table, *, lexical: bool, repeats: int, step: Step = no_step
+) -> dict[str, Any]:
+    """Whether a branch that lists name is first, or among the first three, of those the classifier names."""
+    rows = gold_rows(items)
+    first, three, majority = [], [], []
+    asked = 0
+    for seed in range(repeats):
+        fold = folds([items[i].direction or "" for i in rows], 5, seed)
+        spread = dict(zip(rows.tolist(), fold.tolist(), strict=True))
+        top, tops, _ = out_of_fold(items, table, "direction", spread, lexical=lexical)
+        sub, subs, _ = out_of_fold(items, table, "branch", spread, lexical=lexical)
+        parent = np.array([tops.index(name.split("/", 1)[0]) for name in subs])
+        within = np.zeros_like(top)
+        for column, place in enumerate(parent):
+            within[:, place] += sub[:, column]
+        p = top[:, parent] * sub / np.maximum(within[:, parent], 1e-12)
+        order = np.argsort(-p, axis=1, kind="stable")
+        truth = [{subs.index(b) for b in items[i].branches} for i in rows]
+        known = [at for at, answer in enumerate(truth) if answer]
+        common = np.argsort(-np.bincount([b for at in known for b in truth[at]], minlength=len(subs)))
+        asked = len(known)
+        first.append(np.mean([order[at, 0] in truth[at] for at in known]))
+        three.append(np.mean([bool(truth[at] & set(order[at, :3].tolist())) for at in known]))
+        majority.append(np.mean([bool(truth[at] & set(common[:3].tolist())) for at in known]))
+        step("branches", seed + 1, repeats)
+    sizes: dict[str, int] = {}
+    for i in rows:
+        for branch in items[i].branches:
+            sizes[branch] = sizes.get(branch, 0) + 1
+    return {
+        "papers": asked,
+        "first": round(float(np.mean(first)), 4),
+        "among_three": round(float(np.mean(three)), 4),
+        "three_commonest": round(float(np.mean(majority)), 4),
+        "sizes": dict(sorted(sizes.items(), key=lambda item: -item[1])),
+    }
+
+
+def facet_runs(
+    items: Sequence[Example],
+    table: Table,
+    name: str,
+    *,
+    lexical: bool,
+    repeats: int,
+    step: Step = no_step,
+) -> dict[str, Any]:
+    """Five-fold answers of a head about its trusted papers."""
+    kind = next(k for k in KINDS if k.name == name)
+    rows = np.array([i for i, item in enumerate(items) if item.part in kind.trusted and kind.answer(item)])
+    runs, covered, sure = [], [], []
+    for seed in range(repeats):
+        fold = folds([kind.answer(items[i])[0] for i in rows], 5, seed)
+        spread = dict(zip(rows.tolist(), fold.tolist(), strict=True))
+        p, classes, proposes = out_of_fold(items, table, name, spread, lexical=lexical)
+        labels = np.array([classes.index(kind.answer(items[i])[0]) for i in rows])
+        runs.append(Answers(p, labels, classes))
+        covered.append(float(proposes.mean()))
+        sure.append(float(runs[-1].right[proposes].mean()) if proposes.any() else float("nan"))
+        step(name, seed + 1, repeats)
+    largest = float(np.bincount(runs[0].labels).max() / len(rows))
+    return {
+        **summary(runs),
+        "largest_class": round(largest, 4),
+        "proposes": round(float(np.mean(covered)), 4),
+        "right_where_it_proposes": round(float(np.nanmean(sure)), 4) if not np.isnan(sure).all() else None,
+        "per_class": {c: {k: round(v, 3) for k, v in row.items()} for c, row in runs[0].per_class().items()},
+    }

@@ -61,6 +61,7 @@ class HeadKind:
         trusted: the parts whose labels are worth calibrating on.
         precision: it proposes only where leave-one-out is right this often.
         least: it never proposes below this probability.
+        even: how far calibration leaves the mix of classes among the labelled papers: other lists have another mix.
     """
 
     name: str
@@ -69,6 +70,7 @@ class HeadKind:
     precision: float
     least: float
     order: tuple[str, ...] = ()
+    even: float = 0.0
 
 
 def _person(*parts: Part) -> frozenset[Part]:
@@ -87,8 +89,9 @@ KINDS = (
         precision=0.9,
         least=0.5,
         order=DIRECTIONS,
+        even=0.5,
     ),
-    HeadKind("branch", lambda e: e.branches, _person(Part.GOLD), precision=0.75, least=0.5),
+    HeadKind("branch", lambda e: e.branches, _person(Part.GOLD), precision=0.75, least=0.5, even=0.5),
     HeadKind("stage", lambda e: _one(e.stage), _person(Part.RECORD), precision=0.8, least=0.5),
     HeadKind(
         "scope",
@@ -180,7 +183,7 @@ def fit_head(
     for setting in settings or (LEXICAL_GRID if lexical else GRID):
         weights = _weights([items[row] for row in rows], targets, kind, setting)
         fitted = ridge.fit(alike, targets, weights, setting.ridge)
-        ones = np.ones(int(trusted.sum()))
+        ones = _even(labels[trusted], kind.even)
         scores = fitted.left_out[trusted]
         calibration = ridge.calibrate(scores, labels[trusted], ones)
         p = calibration(scores)
@@ -200,6 +203,14 @@ def fit_head(
         if best is None or loss < best[0] - 1e-9:
             best = (loss, head)
     return best[1] if best else None
+
+
+def _even(labels: np.ndarray, power: float) -> np.ndarray:
+    """A weight for each row that makes classes count more evenly; 0 leaves them as they are."""
+    size = np.bincount(labels) + 1.0
+    weights = ((size.sum() / len(size) / size) ** power)[labels]
+    even: np.ndarray = weights / weights.mean()
+    return even
 
 
 def _weights(items: Sequence[Example], targets: np.ndarray, kind: HeadKind, setting: Setting) -> np.ndarray:
@@ -305,7 +316,7 @@ class Classifier:
         if self.table.vectors is None or not self.sense:
             vectors = None
         own = [self._place_of(document) for document in documents]
-        likely = {name: self._probabilities(name, words, vectors, own) for name in self.words}
+        likely = {name: self.probabilities(name, words, vectors, own) for name in self.words}
         near = self._near(words, vectors, own, keys or {})
         bars = self.thresholds[vectors is None]
         return [
@@ -313,23 +324,74 @@ class Classifier:
             for i, document in enumerate(documents)
         ]
 
+    # Probabilities
+
     @cached_property
     def thresholds(self) -> dict[bool, dict[str, float]]:
         """The probability below which a head abstains, without and with words alone."""
         return {
-            lexical: {name: self._threshold(name, lexical) for name in self.words}
+            lexical: {
+                name: abstention(
+                    kind,
+                    self.probabilities(name, *self._itself(head, lexical=lexical)),
+                    head.left_out_labels,
+                )
+                for kind in KINDS
+                for name, head in self.words.items()
+                if kind.name == name
+            }
             for lexical in (False, True)
         }
 
-    def _threshold(self, name: str, lexical: bool) -> float:
-        kind = next(kind for kind in KINDS if kind.name == name)
-        head = self.words[name]
-        p = head.calibration(head.left_out)
-        if not lexical and name in self.sense:
-            p = (p + self.sense[name].calibration(self.sense[name].left_out)) / 2
-        return abstention(kind, p, head.left_out_labels)
+    def _itself(self, head: Head, *, lexical: bool) -> tuple[Sparse, np.ndarray | None, list[int | None]]:
+        """The papers that a head learned from, as papers to be judged by the others."""
+        vectors = None if lexical or self.table.vectors is None else self.table.vectors[head.rows]
+        return self._weighed.take(head.rows), vectors, [int(row) for row in head.rows]
 
-    def _probabilities(
+    @cached_property
+    def _sharpness(self) -> dict[bool, float]:
+        """Averages are less sure than what they are made of; by how much, leave-one-out says."""
+        found = {}
+        head = self.words["direction"]
+        known = head.left_out_labels >= 0
+        for lexical in (False, True):
+            p = self._blend(*self._itself(head, lexical=lexical))[known]
+            labels = head.left_out_labels[known]
+            even = _even(labels, 0.5)
+            found[lexical] = min(
+                (step / 20 for step in range(14, 50)),
+                key=lambda t: ridge.log_loss(ridge.softmax(t * np.log(p + 1e-12)), labels, even),
+            )
+        return found
+
+    def probabilities(
+        self, name: str, words: Sparse, vectors: np.ndarray | None, own: Sequence[int | None]
+    ) -> np.ndarray:
+        """What the heads of this name say: [papers, classes].
+
+        Args:
+            words: TF-IDF rows.
+            vectors: embeddings, or None.
+            own: where each paper is among the labelled ones, if it is.
+        """
+        if name != "direction" or "branch" not in self.words:
+            return self._views(name, words, vectors, own)
+        sharp = self._sharpness[vectors is None or not self.sense]
+        return ridge.softmax(sharp * np.log(self._blend(words, vectors, own) + 1e-12))
+
+    def _blend(self, words: Sparse, vectors: np.ndarray | None, own: Sequence[int | None]) -> np.ndarray:
+        """A direction is as likely as the head for directions says, and as its branches are together."""
+        p = self._views("direction", words, vectors, own)
+        branch = self._views("branch", words, vectors, own)
+        classes = self.words["direction"].classes
+        sums = np.zeros_like(p)
+        for column, name in enumerate(self.words["branch"].classes):
+            if (top := name.split("/", 1)[0]) in classes:
+                sums[:, classes.index(top)] += branch[:, column]
+        both: np.ndarray = (p + sums) / 2
+        return both
+
+    def _views(
         self, name: str, words: Sparse, vectors: np.ndarray | None, own: Sequence[int | None]
     ) -> np.ndarray:
         head = self.words[name]
@@ -580,13 +642,16 @@ def fit_all(
     settings: Mapping[tuple[str, bool], Setting],
     reliability: Mapping[str, float],
     facts: Mapping[str, object],
+    kinds: Sequence[str] = (),
 ) -> Classifier:
-    """The heads over a table that is already there."""
+    """The heads over a table that is already there: of these `kinds`, or all."""
     found: dict[bool, dict[str, Head]] = {False: {}, True: {}}
     for lexical in (True, False):
         if not lexical and table.vectors is None:
             continue
         for kind in KINDS:
+            if kinds and kind.name not in kinds:
+                continue
             fixed = settings.get((kind.name, lexical))
             head = fit_head(kind, items, table, idf, lexical=lexical, settings=(fixed,) if fixed else None)
             if head is not None:
