@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
+import re
 import shutil
 import sys
 import textwrap
@@ -29,6 +32,7 @@ _SHOWN_AUTHORS = 3
 _MATCHES = 9
 _WIDEST = 110
 _BACK, _ESCAPE = ("\x7f", "\x08"), "\x1b"
+_SEQUENCE = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]")
 _HELP = {
     "paper": "[enter] first  [1-9] that one instead  [letters, /] search  [+] several  [r]eject first  "
     "[s]kip  [v] abstract  [u]ndo  [q]uit",
@@ -189,23 +193,39 @@ def _learn(session: Session) -> tuple[str, ...]:
 
 
 class _Keys:
-    """Keys of a terminal, or lines of a pipe. A pipe that ends says quit."""
+    """Keys of a terminal, or lines of a pipe. A pipe that ends says quit.
+
+    The terminal gives every key at once from the start to the end of the session, and not just while a question is
+    open: what a quick hand types ahead is not lost.
+    """
 
     def __init__(self) -> None:
         self.terminal = sys.stdin.isatty()
         self._waiting: deque[str] = deque()
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def __enter__(self) -> _Keys:
+        self._restore = _each_key(sys.stdin.fileno()) if self.terminal else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._restore is not None:
+            self._restore()
 
     def key(self) -> str:
-        """One key; several that came at once are given one by one."""
+        """One key; several that came at once are given one by one. What arrow and function keys send is left out."""
         while not self._waiting:
-            got = click.getchar()
-            if got.startswith(_ESCAPE) and len(got) > 1:
-                continue  # an arrow or a function key
-            self._waiting.extend(got)
+            self._waiting.extend(_SEQUENCE.sub("", self._read()))
         key = self._waiting.popleft()
         if key == "\x03":
             raise KeyboardInterrupt
         return "q" if key == "\x04" else "\n" if key == "\r" else key
+
+    def _read(self) -> str:
+        if self._restore is None:  # a system without termios
+            return click.getchar()
+        data = os.read(sys.stdin.fileno(), 1024)
+        return self._decode(data) if data else "\x04"
 
     def line(self, prompt: str) -> str | None:
         """One line; None at the end of the input."""
@@ -235,6 +255,18 @@ class _Keys:
                 click.echo(key, nl=False)
 
 
+def _each_key(handle: int) -> Callable[[], None] | None:
+    """Let a terminal give each key as it is pressed, unseen; gives back how to end that. None where it cannot."""
+    try:
+        import termios
+        import tty
+    except ImportError:
+        return None
+    before = termios.tcgetattr(handle)
+    tty.setcbreak(handle, termios.TCSADRAIN)
+    return lambda: termios.tcsetattr(handle, termios.TCSADRAIN, before)
+
+
 class _Terminal:
     """Shows questions and turns keys into answers."""
 
@@ -246,6 +278,10 @@ class _Terminal:
         self.width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
 
     def run(self) -> None:
+        with self.keys:
+            self._ask()
+
+    def _ask(self) -> None:
         shown: str | None = None
         asked = 0
         while (question := self.session.question) is not None:
