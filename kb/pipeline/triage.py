@@ -165,9 +165,8 @@ def _said(
     taxonomy: Taxonomy,
     reason: str | None,
 ) -> list[Assignment]:
-    new = Assignment(branch=branch, by=Witness.PERSON, source=by, state=state)
-    if reason and "evidence" in Assignment.model_fields and state is AssignmentState.REJECTED:
-        new = Assignment.model_validate({**new.model_dump(), "evidence": (f"reason: {one_line(reason)}",)})
+    why = (f"reason: {one_line(reason)}",) if reason else ()
+    new = Assignment(branch=branch, by=Witness.PERSON, source=by, state=state, evidence=why)
     facet = next(each for each in taxonomy.facets if each.id == taxonomy.facet_of(branch))
     for label in labels:
         if label.state is not AssignmentState.CONFIRMED or label.source == by:

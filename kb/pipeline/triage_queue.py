@@ -205,7 +205,7 @@ def _proposals(paper: Paper, item: QueueItem, taxonomy: Taxonomy) -> tuple[Propo
 def _proposal(
     name: str, group: Sequence[Assignment], item: QueueItem, sure: Mapping[str, float], taxonomy: Taxonomy
 ) -> Proposal:
-    evidence = [one_line(line) for label in group for line in getattr(label, "evidence", ())]
+    evidence = [one_line(line) for label in group for line in label.evidence]
     if name == item.suggestion:
         evidence += [one_line(line) for line in item.evidence]
     confidence = max((label.confidence for label in group if label.confidence is not None), default=None)

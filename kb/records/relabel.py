@@ -62,4 +62,5 @@ def _joined(one: Assignment | None, two: Assignment) -> Assignment:
         return two
     strong = max(one, two, key=lambda label: _STRENGTH[label.state])
     sure = [label.confidence for label in (one, two) if label.confidence is not None]
-    return strong.model_copy(update={"confidence": max(sure, default=None)})
+    evidence = tuple(dict.fromkeys((*strong.evidence, *one.evidence, *two.evidence)))
+    return strong.model_copy(update={"confidence": max(sure, default=None), "evidence": evidence})

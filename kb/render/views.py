@@ -435,11 +435,13 @@ def voices_of(group: Iterable[Assignment]) -> Voices:
     for each in group:
         if each.by is Witness.CLASSIFIER:
             sure = f"{each.confidence:.0%}" if each.confidence is not None else None
-            guesses[Guess(each.source, sure, tuple(getattr(each, "evidence", ())))] = None
+            guesses[Guess(each.source, sure, each.evidence)] = None
         elif each.by is Witness.LIST:
             found["lists"].append(each.source)
         if each.state is not AssignmentState.PROPOSED:
             who = each.source if each.by is Witness.PERSON else f"an editor of the label by {each.source}"
+            if each.by is Witness.PERSON and each.evidence:
+                who = f"{who} ({'; '.join(each.evidence)})"
             found[each.state.value].append(who)
         elif each.by is Witness.PERSON:
             found["people"].append(each.source)

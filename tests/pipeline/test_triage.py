@@ -135,6 +135,13 @@ def test_a_confirmation_is_one_label_with_the_persons_name(filled: KnowledgeBase
     )
 
 
+def test_a_reason_is_kept_with_the_label(filled: KnowledgeBase) -> None:
+    """As its evidence, on one line."""
+    one = Decision(id=key(2), verdict="reject", branches=("shorter",), reason="not\nshorter at all")
+    decide(filled.config, [one], by="Ada")
+    assert labels(filled, 2)[-1].evidence == ("reason: not shorter at all",)
+
+
 def test_deciding_the_same_twice_changes_nothing(filled: KnowledgeBase) -> None:
     """And says that nothing changed."""
     one = Decision(id=key(2), branches=("shorter/prompt",))

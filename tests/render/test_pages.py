@@ -104,10 +104,23 @@ def test_a_branch_names_the_witnesses_of_each_label() -> None:
         {"branch": "shorter/rl", "by": "classifier", "source": "v1", "confidence": 0.62},
         {"branch": "shorter/rl", "by": "person", "source": "Jun"},
     ]
-    page = render(paper(labels=labels)).pages["branches/shorter.md"]
-    (row,) = [line for line in page.splitlines() if "A Title" in line]
+    labels[2]["evidence"] = ["matched: length penalty"]
+    labels.append({"branch": "faster", "by": "list", "source": "someone/list"})
+    labels.append(
+        {
+            "branch": "faster",
+            "by": "person",
+            "source": "Jun",
+            "state": "rejected",
+            "evidence": ["reason: slow"],
+        }
+    )
+    pages = render(paper(labels=labels)).pages
+    assert "rejected by Jun &#40;reason: slow&#41;. listed by someone/list" in pages["papers/a2020b.md"]
+    (row,) = [line for line in pages["branches/shorter.md"].splitlines() if "A Title" in line]
     assert "proposed by Jun. listed by someone/list</span>" in row
-    assert "classifier v1, 62% sure" in row
+    assert "<summary>classifier, 62% sure</summary>" in row
+    assert "matched: length penalty" in row
 
 
 def test_evidence_is_folded_and_inert() -> None:
