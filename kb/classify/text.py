@@ -30,6 +30,14 @@ _STOP = frozenset(
     "used use based".split()
 )
 
+# Function words of languages written in Latin letters, without accents, that English does not have.
+_FOREIGN = frozenset(
+    "les des une dans pour sur avec qui que est sont nous cette ces par plus aux leur der das und ist nicht mit von den "
+    "dem ein eine einer eines auf fur werden wird durch wir zur zum el los las del una con por para como es esta este "
+    "estos mas sus um uma os na nos ao pela pelo com sao il lo gli della delle nel che di sono alla het een van voor niet "
+    "zijn met deze ve bir bu ile icin yang dan dengan untuk dari pada och att som det".split()
+)
+
 
 @dataclass(frozen=True)
 class Document:
@@ -72,7 +80,8 @@ class Document:
         if sum(char.isascii() for char in letters) < 0.7 * len(letters):
             return "it is not in English"
         words = [word for sentence in self.words for word in sentence]
-        if len(words) >= 12 and sum(word in _STOP for word in words) < 0.08 * len(words):
+        foreign = sum(word in _FOREIGN for word in words)
+        if foreign >= 3 and foreign > 2 * sum(word in _STOP for word in words):
             return "it is not in English"
         return None
 
