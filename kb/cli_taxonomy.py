@@ -168,7 +168,8 @@ def _show(retold: Retold, as_json: bool) -> int:
     nothing = not (retold.moved or retold.made or retold.records or retold.diff or retold.files_changed)
     click.echo("nothing to do" if nothing else f"{len(retold.records)} records {verb}")
     if retold.to_sort:
-        click.echo(f"{len(retold.to_sort)} records want a person, and only these; kb triage asks about them:")
+        asks = f"; kb triage --branch {retold.branch} asks about them" if retold.branch else ""
+        click.echo(f"{len(retold.to_sort)} records want a person, and only these{asks}:")
         _print_some(retold.to_sort)
     return EXIT_OK
 

@@ -59,6 +59,7 @@ class Retold:
     records: tuple[str, ...] = ()
     to_sort: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    branch: str | None = None  # where the papers to sort stand
     diff: str = ""
     dry_run: bool = False
     files_changed: int = 0
@@ -124,6 +125,7 @@ def _carry_out(
             records=tuple(sorted({*before.records, *after.records})),
             to_sort=tuple(sorted({*before.contested, *after.contested, *_standing_in(after, sort)})),
             notes=tuple(_links_to(config, change.moved)),
+            branch=sort,
             dry_run=dry_run,
         )
         if dry_run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kb.classify.predict import FacetPrediction, Prediction
 from kb.classify.queue import QueueItem, triage_queue
@@ -30,6 +30,11 @@ class Proposal:
     confidence: float | None = None
     witnesses: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+
+    @property
+    def meant(self) -> bool:
+        """Whether anybody proposes it; else it is only there to be chosen."""
+        return bool(self.witnesses) or self.confidence is not None
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ class Wanted:
 
     facets: tuple[str, ...]
     kinds: Collection[str] = _BOTH
-    branch: str | None = None  # only papers that somebody proposes for it or below
+    branch: str | None = (
+        None  # only papers that somebody proposes for it or below, and those to sort below it
+    )
 
 
 def questions(
@@ -108,6 +115,7 @@ def questions(
                 found.append(question)
     if wanted.branch is not None:
         found = [q for q in found if any(_within(p.branch, wanted.branch) for p in q.proposals)]
+        found = _to_sort(papers, wanted.branch, taxonomy, refs or {}) + found
     elif "candidates" in wanted.kinds:
         found += [_of_candidate(c, papers) for c in _newest_first(candidates)]
     return [question for question in found if put_off.get(question.name) != question.stamp]
@@ -217,6 +225,30 @@ def _proposal(
         witnesses=tuple(dict.fromkeys(f"{label.source} ({label.by.value})" for label in group)),
         evidence=tuple(dict.fromkeys(evidence)),
     )
+
+
+def _to_sort(
+    papers: Mapping[str, Paper], branch: str, taxonomy: Taxonomy, refs: Mapping[str, Sequence[str]]
+) -> list[Question]:
+    """Papers that a person confirmed for `branch` and for nothing below it, although it has sub-branches."""
+    facet = taxonomy.facet_of(branch) or ""
+    children = tuple(f"{branch}/{child.id}" for child in taxonomy.branches[branch].branch.branches)
+    found = []
+    for key, each in papers.items() if children else ():
+        paper = relabelled(each, taxonomy)
+        confirmed = {label.branch for label in paper.labels if label.state is AssignmentState.CONFIRMED}
+        if branch in confirmed and not any(_within(name, child) for name in confirmed for child in children):
+            item = QueueItem(
+                key, paper.title, facet, None, 0.0, tuple((c, 1.0) for c in children), (), (), (), 0.0
+            )
+            said = {p.branch: p for p in _proposals(paper, item, taxonomy)}
+            parts = tuple(said[name] for name in said if name in children)
+            parts = tuple(p if p.witnesses else replace(p, confidence=None) for p in parts)
+            reason = f"confirmed for {branch}; for which part of it?"
+            question = _of_paper(paper, item, taxonomy, refs.get(key, ()))
+            ordered = tuple(sorted(parts, key=lambda p: not p.meant))
+            found.append(replace(question, proposals=ordered, reasons=(reason,)))
+    return found
 
 
 def _weight(label: Assignment) -> float:

@@ -170,10 +170,10 @@ class Session:
             return
         if question.kind == "suspicious":
             raise UsageError("say which record it is, or that it is none", fix="a number, or d")
-        chosen = tuple(branches) or tuple(p.branch for p in question.proposals[:1])
+        first = next((p.branch for p in question.proposals[:1] if p.meant), None)
+        chosen = tuple(branches) or tuple(branch for branch in (first,) if branch)
         if not chosen:
-            raise UsageError("nobody proposes a branch", fix="type to search for one")
-        first = question.proposals[0].branch if question.proposals else None
+            raise UsageError("nobody proposes a branch", fix="choose a number, or type to search for one")
         refused = () if first is None or any(_agree(first, branch) for branch in chosen) else (first,)
         self._decide(Decision(id=question.id, branches=chosen, refused=refused))
 
@@ -182,7 +182,7 @@ class Session:
         question = self._here()
         if question.kind != "paper":
             self._decide(Decision(id=question.id, verdict="reject", reason=reason))
-        elif question.proposals:
+        elif question.proposals and question.proposals[0].meant:
             branch = question.proposals[0].branch
             self._decide(Decision(id=question.id, verdict="reject", branches=(branch,), reason=reason))
         else:

@@ -10,6 +10,7 @@ import pytest
 
 from kb.config import Config
 from kb.errors import DataError, LockError, UsageError
+from kb.pipeline import retaxonomy
 from kb.pipeline.check import check
 from kb.pipeline.store import locked
 from kb.pipeline.sync import import_file, sync
@@ -105,6 +106,24 @@ def test_the_queue_can_be_narrowed(filled: KnowledgeBase) -> None:
     assert key(6) in {question.id for question in faster}
     scope = open_questions(filled.config, Wanted(facets=("scope",)))
     assert key(6) not in {question.id for question in scope}
+
+
+def test_after_a_split_the_papers_of_the_branch_are_asked_about(filled: KnowledgeBase) -> None:
+    """Also the confirmed ones: which part? Enter takes none that nobody proposes, and choosing rejects none."""
+    retaxonomy.split(filled.config, "smaller/quantization", [("ptq", None), ("qat", None)])
+    started = Session(filled.config, Wanted(("direction",), branch="smaller/quantization"), by="Ada")
+    started.start()
+    question = at(started, 3)
+    assert question.reasons == ("confirmed for smaller/quantization; for which part of it?",)
+    assert [p.branch for p in question.proposals] == ["smaller/quantization/ptq", "smaller/quantization/qat"]
+    with pytest.raises(UsageError, match="nobody proposes"):
+        started.accept()
+    with pytest.raises(UsageError, match="no proposal"):
+        started.reject()
+    started.accept(["smaller/quantization/qat"])
+    assert mine(filled, 3) == [("smaller/quantization/qat", "confirmed")]
+    started.start()
+    assert key(3) not in {question.id for question in started.queue}
 
 
 def test_search_finds_branches_as_one_types(filled: KnowledgeBase) -> None:
