@@ -76,6 +76,7 @@ def surname(name: str) -> str:
     return " ".join(words[last:])
 
 
+@lru_cache(maxsize=65536)
 def normal_author(name: str) -> str:
     """Surname without case and accents.
 

@@ -5,39 +5,34 @@ Each of these writes the decision down first, where a sync will obey it, and the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from kb.config import Config
-from kb.errors import DataError, UpstreamError, UsageError
-from kb.ids import KINDS, identify, parse_arxiv_id, parse_paper_key
+from kb.errors import UpstreamError, UsageError
+from kb.ids import KINDS, identify, parse_arxiv_id
+from kb.pipeline.joining import join_records
+from kb.pipeline.joining import unmerge as undo_merge
 from kb.pipeline.store import (
     Store,
     keep_abstracts,
     locked,
     open_store,
     remove_record,
-    write_candidates,
     write_conflicts,
     write_decisions,
     write_plan,
     write_records,
-    write_rows,
 )
 from kb.reconcile.decided import Decided
-from kb.reconcile.fold import SCALARS, SETS, fields_of
-from kb.reconcile.merge import Conflict, apply, merge
+from kb.reconcile.merge import Conflict, apply
 from kb.reconcile.reconcile import Plan, reconcile
-from kb.reconcile.rows import Rows, is_digest, without_digests
+from kb.reconcile.rows import is_digest, without_digests
 from kb.records.candidates import Candidate, how_to_decide
-from kb.records.decisions import Decisions, Merge, Pair, Rejection
-from kb.records.files import read_utf8, remove, write_atomic
-from kb.records.library import parse_record, render_record
+from kb.records.decisions import Decisions, Pair, Rejection
+from kb.records.library import render_record
 from kb.records.models import Paper
 from kb.sources import arxiv_source
 from kb.sources.entry import Progress, Status, no_progress
@@ -50,19 +45,6 @@ class Done:
 
     keys: tuple[str, ...]
     message: str
-
-
-class MergedRecord(BaseModel):
-    """papers/_merged/<gone>.json: what a merge changed, byte for byte, so that it can be undone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    gone: str
-    into: str
-    gone_text: str
-    before: str  # the text of `into` before the merge
-    after: str  # and after it
-    rows: tuple[str, ...] = ()  # entries that came with `gone`
 
 
 def new(config: Config, what: str, progress: Progress = no_progress) -> Done:
@@ -175,7 +157,7 @@ def same(config: Config, a: str, b: str, *, by: str | None = None, date: str | N
     with locked(config):
         store = open_store(config)
         if a != b and a in store.library and b in store.library:
-            return _merge_records(store, a, b, by=by, date=date)
+            return Done((a,), join_records(store, a, b, by=by, date=date))
         pairs = _pairs(store, a, b, by, date)
         decisions = _without(store.decisions, pairs)
         decisions = decisions.model_copy(update={"same": (*decisions.same, *pairs)})
@@ -205,50 +187,9 @@ def different(config: Config, a: str, b: str, *, by: str | None = None, date: st
 
 
 def unmerge(config: Config, key: str) -> Done:
-    """Undo the merge that took the record `key` away: both records come back as they were, byte for byte.
-
-    What a person changed in the surviving record since then stays.
-    """
-    parse_paper_key(key)
-    with locked(config):
-        store = open_store(config)
-        path = config.papers_dir / "_merged" / f"{key}.json"
-        decision = next((m for m in store.decisions.merged if m.gone == key), None)
-        if decision is None or not path.exists():
-            known = ", ".join(m.gone for m in store.decisions.merged) or "none"
-            raise UsageError(f"{key} was not merged into another record", fix=f"merged records: {known}")
-        merged = read_merge(path)
-        if key in store.library and store.text(key) != merged.gone_text:
-            raise UsageError(
-                f"papers/{key}.yaml is there again, and not as it was",
-                fix="move it away, then run this again",
-            )
-        if merged.into not in store.library:
-            raise UsageError(
-                f"{merged.into}, which {key} was merged into, is no record any more",
-                fix=f"kb unmerge {merged.into}" if _was_merged(store, merged.into) else "restore it from git",
-            )
-        survivor = _before_merge(store, merged)
-        apart = Pair(a=merged.into, b=key, reason="unmerged")
-        decisions = _without(store.decisions, [apart])
-        decisions = decisions.model_copy(
-            update={
-                "merged": tuple(m for m in decisions.merged if m.gone != key),
-                "different": (*decisions.different, apart),
-            }
-        )
-        write_records(store, {key: merged.gone_text, merged.into: survivor})
-        mine = set(merged.rows)
-        write_rows(
-            store,
-            [
-                row.model_copy(update={"paper": key}) if ref in mine else row
-                for ref, row in store.rows.items()
-            ],
-        )
-        write_decisions(store, decisions)
-        remove(path)
-        return Done((key, merged.into), f"{key} and {merged.into} are two records again")
+    """Undo the merge that took the record `key` away. What changed since in either record stays."""
+    key, survivor = undo_merge(config, key)
+    return Done((key, survivor), f"{key} and {survivor} are two records again")
 
 
 def resolve(config: Config, key: str, name: str, *, theirs: bool) -> Done:
@@ -352,106 +293,6 @@ def _without(decisions: Decisions, pairs: Iterable[Pair]) -> Decisions:
 def _key_of(plan: Plan, name: str) -> str | None:
     row = plan.rows.get(name)
     return row.paper if row else None
-
-
-def _merge_records(store: Store, keep: str, gone: str, *, by: str | None, date: str | None) -> Done:
-    config = store.config
-    a, b = store.library[keep], store.library[gone]
-    clash = [k for k, v in a.identifiers.by_kind().items() if b.identifiers.by_kind().get(k, v) != v]
-    merged = _join(a, b)
-    before, gone_text = store.text(keep), store.text(gone)
-    after = render_record(merged, before, file=f"papers/{keep}.yaml")
-    rows: Rows = {
-        r: row.model_copy(update={"paper": keep}) if row.paper == gone else row
-        for r, row in store.rows.items()
-    }
-    moved = tuple(sorted(ref for ref, row in store.rows.items() if row.paper == gone))
-    undo = MergedRecord(gone=gone, into=keep, gone_text=gone_text, before=before, after=after, rows=moved)
-    pair = Pair(a=keep, b=gone, by=by, date=date)
-    decisions = _without(store.decisions, [pair])
-    decisions = decisions.model_copy(
-        update={
-            "merged": (
-                *(m for m in decisions.merged if m.gone != gone),
-                Merge(gone=gone, into=keep, by=by, date=date),
-            )
-        }
-    )
-    path = config.papers_dir / "_merged" / f"{gone}.json"
-    if path.exists() and (earlier := read_merge(path)).after == before and earlier.into == keep:
-        undo = undo.model_copy(update={"before": earlier.before, "rows": earlier.rows})  # killed half-way
-    write_atomic(path, render_merge(undo))
-    write_records(store, {keep: after})
-    write_decisions(store, decisions)
-    write_rows(store, rows.values())
-    waiting = tuple(c for c in store.candidates if c.seen_in or gone not in c.like)
-    write_candidates(store, waiting)
-    remove_record(store, gone)
-    note = f" (its other {', '.join(clash)} is left out)" if clash else ""
-    return Done((keep,), f"{gone} is now part of {keep}{note}; kb unmerge {gone} undoes it")
-
-
-def _join(a: Paper, b: Paper) -> Paper:
-    """`a` with what only `b` knows."""
-    fa, fb = fields_of(a), fields_of(b)
-    changes: dict[str, Any] = {n: fb[n] for n in SCALARS if fa[n] is None and fb[n] is not None}
-    for name in SETS:
-        union = tuple(dict.fromkeys((*fa[name], *fb[name])))
-        if union != fa[name]:
-            changes[name] = union
-    if a.review is None:  # a card goes over whole, with its state and its reviewer
-        changes = {name: value for name, value in changes.items() if not name.startswith("review.")}
-    joined = apply(a, changes) if changes else a
-    labels = {label.identity: label for label in (*b.labels, *a.labels)}
-    claims = {claim.id: claim for claim in (*b.claims, *a.claims)}
-    order = [label.identity for label in joined.labels]
-    return joined.model_copy(
-        update={
-            "labels": tuple(labels[i] for i in order),
-            "review": joined.review or b.review,
-            "claims": (*a.claims, *(c for i, c in claims.items() if i not in {x.id for x in a.claims})),
-        }
-    )
-
-
-def _before_merge(store: Store, merged: MergedRecord) -> str:
-    """The survivor's text as it was, with what a person changed since."""
-    now = store.text(merged.into)
-    if now == merged.after:
-        return merged.before
-    file = f"papers/{merged.into}.yaml"
-    old = parse_record(merged.into, merged.before, file=file)
-    joined = parse_record(merged.into, merged.after, file=file)
-    paper, _ = merge(store.library[merged.into], fields_of(joined), fields_of(old))
-    came = {label for label in joined.labels if label.identity not in {one.identity for one in old.labels}}
-    untouched_card = old.review is None and store.library[merged.into].review == joined.review
-    paper = paper.model_copy(
-        update={
-            "labels": tuple(label for label in paper.labels if label not in came),
-            "claims": tuple(
-                claim for claim in paper.claims if claim in old.claims or claim not in joined.claims
-            ),
-            "review": None if untouched_card else paper.review,
-        }
-    )
-    return render_record(paper, now, file=file)
-
-
-def render_merge(undo: MergedRecord) -> str:
-    return json.dumps(undo.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-
-
-def read_merge(path: Path) -> MergedRecord:
-    try:
-        return MergedRecord.model_validate_json(read_utf8(path))
-    except ValidationError as error:
-        raise DataError(
-            error.errors()[0]["msg"], file=path, fix="kb writes this file; restore it from git"
-        ) from None
-
-
-def _was_merged(store: Store, key: str) -> bool:
-    return any(merge.gone == key for merge in store.decisions.merged)
 
 
 def _as_they_say(paper: Paper, conflict: Conflict) -> Paper:

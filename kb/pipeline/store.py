@@ -7,9 +7,10 @@ that is killed anywhere in between leaves whole files behind, and the next run c
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,17 @@ from kb.config import Config
 from kb.errors import DataError, KbError, LockError
 from kb.reconcile.merge import Conflict, load_conflicts, render_conflicts
 from kb.reconcile.reconcile import Base, Plan
-from kb.reconcile.rows import Row, Rows, load_cursors, load_rows, render_cursors, render_rows, source_file
+from kb.reconcile.rows import (
+    Row,
+    Rows,
+    load_cursors,
+    load_rows,
+    render_cursors,
+    render_prose,
+    render_rows,
+    source_file,
+    with_prose,
+)
 from kb.records.candidates import Candidate, load_candidates, render_candidates
 from kb.records.decisions import Decisions, load_decisions, render_decisions
 from kb.records.files import read_utf8, remove, remove_leftovers, write_all, write_atomic
@@ -101,7 +112,7 @@ def open_store(config: Config) -> Store:
             library=open_library(config),
             taxonomy=load_taxonomy(config.taxonomy_path),
             decisions=load_decisions(config.decisions_path),
-            rows=load_rows(config.sources_dir),
+            rows=_load_rows(config),
             conflicts=load_conflicts(config.sources_dir),
             candidates=load_candidates(config.candidates_path),
             cursors=load_cursors(config.sources_dir),
@@ -128,6 +139,31 @@ def _all_wrong(config: Config) -> list[DataError]:
         except DataError as error:
             wrong += [error, *error.others]
     return wrong
+
+
+def _waiting_prose(config: Config) -> Path:
+    """Where the prose of entries without a record waits. Losing it costs no more than reading their source again."""
+    return config.state_dir / "waiting.jsonl"
+
+
+def _load_rows(config: Config) -> Rows:
+    rows = load_rows(config.sources_dir)
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return with_prose(rows, _waiting_prose(config).read_text(encoding="utf-8"))
+    return rows
+
+
+def fingerprint(config: Config) -> dict[str, tuple[int, int, int]]:
+    """What tells, without reading them, that the files which `open_store` reads are as they were: time, size, inode."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for folder in (config.papers_dir, config.sources_dir):
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                stat = entry.stat(follow_symlinks=False)
+                found[entry.path] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    stat = config.taxonomy_path.stat()
+    found[str(config.taxonomy_path)] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
 
 
 def inside_root(config: Config) -> None:
@@ -191,6 +227,7 @@ def write_plan(store: Store, plan: Plan, cursors: Mapping[str, Mapping[str, Any]
     # Before the rows: once those are seen, nobody notices the difference again.
     changed += write_conflicts(store, plan.conflicts)
     changed += write_rows(store, plan.rows.values())
+    write_waiting_prose(store, plan.rows.values())
     changed += write_candidates(store, plan.candidates)
     if cursors:
         changed += write_atomic(
@@ -217,6 +254,12 @@ def write_candidates(store: Store, candidates: tuple[Candidate, ...]) -> int:
     if not candidates and not path.exists():
         return 0
     return write_atomic(path, render_candidates(candidates))
+
+
+def write_waiting_prose(store: Store, rows: Iterable[Row]) -> None:
+    path, text = _waiting_prose(store.config), render_prose(rows)
+    if text or path.exists():
+        write_atomic(path, text)
 
 
 def write_rows(store: Store, rows: Iterable[Row]) -> int:

@@ -18,7 +18,7 @@ from kb.errors import (
     SafetyStop,
     UsageError,
 )
-from kb.pipeline.store import Store, keep_abstracts, locked, open_store, write_log, write_plan
+from kb.pipeline.store import Store, fingerprint, keep_abstracts, locked, open_store, write_log, write_plan
 from kb.reconcile.reconcile import Plan, reconcile
 from kb.records.models import Paper
 from kb.sources import FILE_SOURCES, NETWORK_SOURCES
@@ -91,6 +91,7 @@ def sync(
         UsageError: a name is no source.
     """
     with locked(config):
+        read_at = fingerprint(config) if config.taxonomy_path.exists() else None
         store = open_store(config)
         chosen = _choose(config, names, sources)
         results: list[SourceResult] = []
@@ -102,7 +103,9 @@ def sync(
             results.append(result)
             done(result)
         # Asking takes minutes, and people go on editing: what they wrote in the meantime counts.
-        return _settle(open_store(config), results, dry_run=dry_run)
+        if fingerprint(config) != read_at:
+            store = open_store(config)
+        return _settle(store, results, dry_run=dry_run)
 
 
 def import_file(

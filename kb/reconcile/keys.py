@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import chain, product
 from string import ascii_lowercase
 
 from kb.errors import DataError
@@ -24,7 +25,7 @@ def new_key(author: str, year: int, title: str, taken: Collection[str]) -> str:
     if not slug or not slug[0].isalpha():
         slug = f"anon{slug}"
     stem = f"{slug}{year}{first_significant_word(title)[:30]}"
-    for suffix in ("", *ascii_lowercase[1:], *(a + b for a in ascii_lowercase for b in ascii_lowercase)):
+    for suffix in chain(("",), ascii_lowercase[1:], map("".join, product(ascii_lowercase, repeat=2))):
         if stem + suffix not in taken:
             return parse_paper_key(stem + suffix)
     raise DataError(f"no key is left for {stem}")

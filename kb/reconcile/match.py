@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from kb.ids import KINDS
 from kb.records.models import Paper
@@ -176,9 +176,9 @@ def _significant(title: str) -> str:
 
 
 def _nearly(a: str, b: str) -> bool:
-    if min(len(a), len(b)) < NEAR_MIN_LENGTH or re.findall(r"\d+", a) != re.findall(r"\d+", b):
+    if min(len(a), len(b)) < NEAR_MIN_LENGTH or fuzz.ratio(a, b, score_cutoff=NEAR) < NEAR:
         return False
-    return fuzz.ratio(a, b, score_cutoff=NEAR) >= NEAR
+    return re.findall(r"\d+", a) == re.findall(r"\d+", b)
 
 
 def share_authors(a: Work, b: Work) -> bool:
@@ -219,7 +219,7 @@ class Index:
         if work.title:
             self._by_title[work.title].add(name)
             for word in set(work.title.split()):
-                self._by_word[word].add(name)
+                self._by_word[word].add(work.title)
 
     def identifiers(self, name: str) -> dict[str, str]:
         """Everything that `name` is called elsewhere; the first description is the best one."""
@@ -231,8 +231,6 @@ class Index:
             for pair in work.identifiers.items():
                 self._by_id[pair].discard(name)
             self._by_title[work.title].discard(name)
-            for word in set(work.title.split()):
-                self._by_word[word].discard(name)
         self._identifiers.pop(name, None)
 
     def find(self, work: Work) -> list[tuple[str, Match]]:
@@ -268,13 +266,17 @@ class Index:
         return min((compare(work, other.under(identifiers, ())) for other in self.works[name]), key=_order)
 
     def _neighbours(self, title: str) -> set[str]:
+        """The works whose titles share a rare word with `title` and are nearly the same."""
         words = sorted(set(title.split()), key=lambda word: (len(self._by_word.get(word, ())), word))
-        names: set[str] = set()
+        titles: set[str] = set()
         for word in words[:4]:
             block = self._by_word.get(word, set())
             if len(block) <= _MAX_BLOCK:
-                names |= block
-        return names
+                titles |= block
+        near = process.extract(
+            title, titles, scorer=fuzz.ratio, processor=None, score_cutoff=NEAR, limit=None
+        )
+        return {name for found, *_ in near for name in self._by_title.get(found, ())}
 
 
 def _order(match: Match) -> tuple[int, float]:

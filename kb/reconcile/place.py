@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kb.ids import KINDS
 from kb.reconcile.decided import Decided
 from kb.reconcile.fold import fold
-from kb.reconcile.holders import Holders, own
+from kb.reconcile.holders import Holders
 from kb.reconcile.match import Index, Kind, Match, Work
 from kb.reconcile.rows import Row, Rows
 from kb.records.candidates import Candidate, CandidateState
@@ -87,12 +87,22 @@ class Placing:
     # Places
 
     def _learn(self, name: str, row: Row) -> None:
-        """Let `name` also be found by the title and identifiers of `row`, if they are not another's."""
+        """Let `name` also be found by the title and identifiers of `row`."""
         known = self._index.works[name][0] if self._index.works[name] else Work()
-        described = Work.of_entry(own(row, name, self._holders).entry)
+        described = Work.of_entry(row.entry, without=self._anothers(row, name))
         self._index.add(
             name, described.under(self._index.identifiers(name), described.authors or known.authors)
         )
+
+    def _anothers(self, row: Row, name: str) -> set[str]:
+        """The kinds of identifiers that `row`, an entry of `name`, has wrong: a person said so, and another has them."""
+        told = bool(self._decided.same(row.ref))
+        apart = {self._name_of(other) for one in (row.ref, name) for other in self._decided.different(one)}
+        return {
+            kind
+            for kind, value in row.entry.identifiers.items()
+            if (there := self._holders.get((kind, value))) and name not in there and (told or there & apart)
+        }
 
     def _deleted_by_hand(self, row: Row, key: str) -> None:
         """The entries of a record whose file is gone wait together, and so does what joins them."""
@@ -227,11 +237,14 @@ class Placing:
             key = row.paper
             if key is None or key not in self._papers or row.entry.removed or self._decided.same(row.ref):
                 continue
-            work = Work.of_entry(row.entry).under(self._index.identifiers(key), ())
+            work = Work.of_entry(row.entry)
+            taken_for = {name for pair in work.identifiers.items() for name in self._holders.get(pair, ())}
+            work = work.under(self._index.identifiers(key), ())
             for name, match in self._index.sharing(work, besides=key):
-                taken_for = match.kind is Kind.SAME or match.by_identifier
-                known = self._decided.apart(key, name) or self._decided.apart(row.ref, name)
-                if name in self._papers and taken_for and not known:
+                if match.kind is Kind.SAME and name in self._papers:
+                    taken_for.add(name)
+            for name in taken_for - {key}:
+                if not (self._decided.apart(key, name) or self._decided.apart(row.ref, name)):
                     pairs.add((min(key, name), max(key, name)))
         for a, b in sorted(pairs):
             self.queue.append(

@@ -248,7 +248,8 @@ def _create(base: Base, plan: Plan, work: Placing, holders: Holders) -> None:
                 ((str(facts["dates.published"]), normal_title(facts["title"]), cluster.name), cluster)
             )
     for _, cluster in sorted(ready, key=lambda item: item[0]):
-        facts = fold((own(row, None, holders) for row in cluster.rows), abstracts=base.abstracts)
+        rows = [own(row, None, holders) for row in cluster.rows]
+        facts = fold(rows, abstracts=base.abstracts)
         try:
             paper = _new_paper(facts, taken)
         except (ValidationError, DataError) as error:

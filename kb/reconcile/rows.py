@@ -87,6 +87,39 @@ def _forget_prose(row: Row) -> Row:
     return row.model_copy(update={"entry": entry.model_copy(update=kept)})
 
 
+_PROSE = ("abstract", "review", "notes")
+
+
+def render_prose(rows: Iterable[Row]) -> str:
+    """The prose of the entries that wait for a record, one JSON line each: for a file that is never committed."""
+    found = sorted((row for row in rows if row.paper is None), key=lambda row: row.ref)
+    said = (
+        (row.ref, row.entry.model_dump(mode="json", include=set(_PROSE), exclude_defaults=True))
+        for row in found
+    )
+    return "".join(json.dumps([ref, prose], ensure_ascii=False) + "\n" for ref, prose in said if prose)
+
+
+def with_prose(rows: Rows, text: str) -> Rows:
+    """`rows` with the prose that `render_prose` made `text` of, where they still wait.
+
+    Raises:
+        ValueError: `text` is damaged.
+    """
+    found = dict(rows)
+    for line in text.split("\n"):
+        if not line:
+            continue
+        ref, prose = json.loads(line)
+        row = found.get(ref)
+        if row is not None and row.paper is None:
+            entry = SourceEntry.model_validate(
+                row.entry.model_dump() | {k: prose[k] for k in _PROSE if k in prose}
+            )
+            found[ref] = row.model_copy(update={"entry": entry})
+    return found
+
+
 def without_digests(row: Row) -> Row:
     """The row for a record that never received its prose: what is no longer known in full counts as never said."""
     entry = row.entry

@@ -513,6 +513,6 @@ class Survey(RuleBasedStateMachine):
 
 TestSurvey = Survey.TestCase
 TestSurvey.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSurvey.pytestmark = [pytest.mark.slow]

@@ -628,3 +628,31 @@ def test_a_read_only_folder_is_named(both: KnowledgeBase, zotero: ZoteroServer) 
         assert both.tree() == before
     finally:
         (both.root / "papers").chmod(0o700)
+
+
+# Imports
+
+
+def test_what_an_import_says_arrives_when_arxiv_knows_the_paper(
+    base: KnowledgeBase, arxiv: ArxivServer
+) -> None:
+    """The review waits outside the committed files until there is a record for it, and is then in the record alone."""
+    base.configure(arxiv=arxiv.url)
+    readme = base.root / "readme.md"
+    readme.write_text(
+        f"# A Survey\n\n## Paper Reviews\n\n### 1. {CHAINS}\n- **Insight**: It saves tokens, we think.\n"
+        f"- **Link**: [arXiv](https://arxiv.org/abs/{X})\n"
+    )
+    assert base.run("import", "survey_readme", str(readme)).code == 0
+    assert base.keys() == []
+    papers = {name: content for name, content in base.tree().items() if name.startswith("papers/")}
+    assert not any(b"we think" in content for content in papers.values())
+    arxiv.papers.append(paper(X, CHAINS, "Ada Almeida"))
+    assert base.run("sync", "arxiv").code == 0
+    if base.keys() == []:
+        assert base.run("accept", X).code == 0
+    assert "It saves tokens, we think." in base.text("almeida2025thrifty")
+    quiet(base)
+    before = base.tree()
+    assert base.run("import", "survey_readme", str(readme)).code == 0
+    assert base.tree() == before
