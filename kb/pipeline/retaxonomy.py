@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb.config import Config
-from kb.pipeline.edit import read_merge, render_merge
+from kb.pipeline.joining import read_merge, render_merge
 from kb.pipeline.store import Store, locked, open_store, write_records, write_rows
 from kb.reconcile.fold import fold, labels_of
 from kb.reconcile.merge import merge as merge_fields

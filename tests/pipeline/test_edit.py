@@ -342,3 +342,38 @@ def test_resolve_refuses_what_it_cannot_settle(two: KnowledgeBase, zotero: Zoter
     two.path(EZE).write_text(text)
     done(two.run("resolve", EZE, "venue", "--mine"), "the record is right")
     quiet(two)
+
+
+def test_a_persons_words_in_the_merged_record_outlast_the_sources_words_in_the_other(
+    two: KnowledgeBase,
+) -> None:
+    """What a person wrote in the record that goes takes the place of what only sources said in the one that stays."""
+    path = two.path(EZE)
+    path.write_text(path.read_text() + "venue: A Venue by Hand\n")
+    done(two.run("same", ALMEIDA, EZE))
+    assert "venue: A Venue by Hand" in two.text(ALMEIDA)
+
+
+def test_what_people_wrote_differently_in_both_records_is_a_conflict(two: KnowledgeBase) -> None:
+    """Neither person's text is dropped in silence: one stays, the other waits for kb resolve."""
+    for key, venue in ((ALMEIDA, "One Venue"), (EZE, "Another Venue")):
+        two.path(key).write_text(two.text(key) + f"venue: {venue}\n")
+    said = two.run("same", ALMEIDA, EZE)
+    assert "venue" in said.out
+    assert "kb resolve" in said.out
+    assert "venue: One Venue" in two.text(ALMEIDA)
+    assert "Another Venue" in two.run("check").out
+    done(two.run("resolve", ALMEIDA, "venue", "--theirs"))
+    assert "venue: Another Venue" in two.text(ALMEIDA)
+
+
+def test_what_sources_changed_while_two_records_were_one_arrives_when_they_are_two_again(
+    two: KnowledgeBase, zotero: ZoteroServer
+) -> None:
+    """An unmerge brings back the old bytes and then what the record's own entry says by now."""
+    done(two.run("same", ALMEIDA, EZE))
+    zotero.library.update("BBBB2222", publicationTitle="Journal of Late News")
+    two.run("sync")
+    done(two.run("unmerge", EZE))
+    assert "venue: Journal of Late News" in two.text(EZE)
+    assert "Late News" not in two.text(ALMEIDA)
