@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import os
-import re
 import shutil
 import sys
 import textwrap
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from kb.cli_keys import BACK, ESCAPE, Keys
 from kb.errors import EXIT_OK, KbError, UsageError
 from kb.text import one_line
 
@@ -31,8 +28,6 @@ _SHOWN_EVIDENCE = 3
 _SHOWN_AUTHORS = 3
 _MATCHES = 9
 _WIDEST = 110
-_BACK, _ESCAPE = ("\x7f", "\x08"), "\x1b"
-_SEQUENCE = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]")
 _HELP = {
     "paper": "[enter] first  [1-9] that one instead  [letters, /] search  [+] several  [r]eject first  "
     "[s]kip  [v] abstract  [u]ndo  [q]uit",
@@ -192,81 +187,6 @@ def _learn(session: Session) -> tuple[str, ...]:
         return (f"the classifier did not learn from this: {error}",)
 
 
-class _Keys:
-    """Keys of a terminal, or lines of a pipe. A pipe that ends says quit.
-
-    The terminal gives every key at once from the start to the end of the session, and not just while a question is
-    open: what a quick hand types ahead is not lost.
-    """
-
-    def __init__(self) -> None:
-        self.terminal = sys.stdin.isatty()
-        self._waiting: deque[str] = deque()
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-
-    def __enter__(self) -> _Keys:
-        self._restore = _each_key(sys.stdin.fileno()) if self.terminal else None
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._restore is not None:
-            self._restore()
-
-    def key(self) -> str:
-        """One key; several that came at once are given one by one. What arrow and function keys send is left out."""
-        while not self._waiting:
-            self._waiting.extend(_SEQUENCE.sub("", self._read()))
-        key = self._waiting.popleft()
-        if key == "\x03":
-            raise KeyboardInterrupt
-        return "q" if key == "\x04" else "\n" if key == "\r" else key
-
-    def _read(self) -> str:
-        if self._restore is None:  # a system without termios
-            return click.getchar()
-        data = os.read(sys.stdin.fileno(), 1024)
-        return self._decode(data) if data else "\x04"
-
-    def line(self, prompt: str) -> str | None:
-        """One line; None at the end of the input."""
-        click.echo(prompt, nl=False)
-        if not self.terminal:
-            line = sys.stdin.readline()
-            if not line:
-                click.echo()
-                return None
-            click.echo(one_line(line))
-            return line.strip()
-        said = ""
-        while True:
-            key = self.key()
-            if key == "\n":
-                click.echo()
-                return said.strip()
-            if key == _ESCAPE:
-                click.echo()
-                return ""
-            if key in _BACK:
-                if said:
-                    said = said[:-1]
-                    click.echo("\b \b", nl=False)
-            elif key.isprintable():
-                said += key
-                click.echo(key, nl=False)
-
-
-def _each_key(handle: int) -> Callable[[], None] | None:
-    """Let a terminal give each key as it is pressed, unseen; gives back how to end that. None where it cannot."""
-    try:
-        import termios
-        import tty
-    except ImportError:
-        return None
-    before = termios.tcgetattr(handle)
-    tty.setcbreak(handle, termios.TCSADRAIN)
-    return lambda: termios.tcsetattr(handle, termios.TCSADRAIN, before)
-
-
 class _Terminal:
     """Shows questions and turns keys into answers."""
 
@@ -274,7 +194,7 @@ class _Terminal:
         self.session = session
         self.taxonomy = taxonomy
         self.limit = limit
-        self.keys = _Keys()
+        self.keys = Keys()
         self.width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
 
     def run(self) -> None:
@@ -465,7 +385,7 @@ class _Terminal:
             found = search(self.taxonomy, question.facet, words)[:_MATCHES]
             self._matches(words, found)
             key = self.keys.key()
-            if key == _ESCAPE or (key in _BACK and not words):
+            if key == ESCAPE or (key in BACK and not words):
                 click.echo()
                 return None
             if key == "\n" and found:
@@ -474,7 +394,7 @@ class _Terminal:
             if key.isdigit() and 1 <= int(key) <= len(found):
                 click.echo()
                 return found[int(key) - 1]
-            if key in _BACK:
+            if key in BACK:
                 words = words[:-1]
             elif key.isprintable():
                 words += key
