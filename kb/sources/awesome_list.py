@@ -8,9 +8,11 @@ other sections that `list_outline` knows, repositories, prose. In between lies w
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 
 from rapidfuzz import fuzz
 
@@ -69,12 +71,15 @@ class AwesomeList:
 
     def _entries(self, found: list[Found], where: str) -> Iterable[SourceEntry]:
         taken: set[str] = set()
+        repeats: defaultdict[str, count[int]] = defaultdict(lambda: count(2))
         for item in found:
             draft = item.draft
             ids = [f"{kind}:{draft.identifiers[kind]}" for kind in KINDS if kind in draft.identifiers]
             candidates = [*ids[:1], f"title:{normal_title(draft.title)}", *ids[1:]]
-            candidates += [f"{candidates[-1]}#{n}" for n in range(2, len(found) + 2)]
-            entry_id = next(candidate for candidate in candidates if candidate not in taken)
+            entry_id = next((candidate for candidate in candidates if candidate not in taken), None)
+            if entry_id is None:
+                last = candidates[-1]
+                entry_id = next(name for n in repeats[last] if (name := f"{last}#{n}") not in taken)
             taken.add(entry_id)
             yield SourceEntry(
                 source=self.name,

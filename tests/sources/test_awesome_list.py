@@ -352,6 +352,23 @@ def test_one_title_with_two_identifiers_of_a_kind_stays_two() -> None:
     assert len(result.problems) == 1
 
 
+def test_every_entry_has_an_entry_id_of_its_own_even_where_ids_and_titles_are_both_taken() -> None:
+    """Also keeps the search for a free id from listing one candidate per paper, which made long lists quadratic."""
+    rows = [
+        f"- [Wholly Unrelated Matters of Fish {n}x{n}y{n}](https://arxiv.org/abs/2502.{n:05d})"
+        for n in range(1, 4)
+    ]
+    rows = [row.replace("Fish", "Fish " * n) for n, row in enumerate(rows, 1)]
+    rows += [
+        f"- [Trimming Tall Trees with Great Care](https://arxiv.org/abs/2502.{n:05d})" for n in range(1, 4)
+    ]
+    result = parse("\n".join(["## Methods", "", *rows]))
+    title = "title:trimming tall trees with great care"
+    ids = [entry.entry_id for entry in result.entries]
+    assert ids[3:] == [title, f"{title}#2", f"{title}#3"]
+    assert len(set(ids)) == 6
+
+
 def test_math_and_citations_do_not_stay_in_titles() -> None:
     assert (
         one(f"## M\n\n- [$\\phi$-Trimming of Tall Trees \\cite{{x}}](https://arxiv.org/abs/{A})\n").title
