@@ -21,10 +21,8 @@ from kb.classify.ridge import Calibration
 from kb.classify.text import (
     Document,
     Sparse,
-    bucket,
     counts,
     inverse_frequency,
-    ngrams,
     weigh,
 )
 from kb.text import normal_title
@@ -290,6 +288,14 @@ class Classifier:
         return {
             name: self._weighed.take(head.rows).transposed_dot(head.alpha)
             for name, head in self.words.items()
+        }
+
+    @cached_property
+    def _gains(self) -> dict[str, np.ndarray]:
+        """How much more a bucket speaks for a class than for the others."""
+        return {
+            name: (weights - weights.mean(axis=1, keepdims=True)) * self.idf[:, None]
+            for name, weights in self._word_weights.items()
         }
 
     @cached_property
@@ -569,17 +575,17 @@ class Classifier:
 
     def _phrases(self, head: Head, document: Document, best: int, most: int = 4) -> tuple[str, ...]:
         """The words of the text that speak most for a class."""
-        weights = self._word_weights[head.name]
-        scored = []
-        for ngram, count in ngrams(document).items():
-            column = bucket(ngram)
-            if self.idf[column] > 0:
-                row = weights[column]
-                gain = float(row[best] - row.mean()) * float(self.idf[column]) * (1 + np.log(count))
-                scored.append((-gain * (1.3 if " " in ngram else 1.0), ngram))
+        names = list(document.grams)
+        if not names:
+            return ()
+        often = 1 + np.log(np.fromiter(document.grams.values(), float, len(names)))
+        pairs = np.fromiter((1.3 if " " in name else 1.0 for name in names), float, len(names))
+        gains = self._gains[head.name][document.columns, best] * often * pairs
+        order = np.argsort(-gains, kind="stable")[: 4 * most]
         chosen: list[str] = []
-        for gain, ngram in sorted(scored):
-            if gain >= -1e-9 or len(chosen) == most:
+        for at in order.tolist():
+            ngram = names[at]
+            if gains[at] <= 1e-9 or len(chosen) == most:
                 break
             if not any(set(ngram.split()) & set(other.split()) for other in chosen):
                 chosen.append(ngram)

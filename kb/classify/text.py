@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +17,8 @@ from kb.text import ascii_fold, one_line
 
 MAX_CHARS = 20_000
 BUCKETS = 1 << 16
+_SENTENCE = re.compile(r"[.!?;:]\s")
+_LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?")
 _STOP = frozenset(
     "a about above after again all also although am an and any are as at be because been before being below between "
@@ -66,36 +67,48 @@ class Document:
     @cached_property
     def words(self) -> list[list[str]]:
         """Sentences of folded words; the title counts twice."""
-        title, abstract = self.title[:MAX_CHARS], self.abstract[:MAX_CHARS]
-        parts = [title, title, *re.split(r"[.!?;:]\s", abstract)]
-        return [words for part in parts if (words := _WORD.findall(ascii_fold(part).lower()))]
+        title, abstract = (_folded(text[:MAX_CHARS]) for text in (self.title, self.abstract))
+        parts = [title, title, *_SENTENCE.split(abstract)]
+        return [words for part in parts if (words := _WORD.findall(part))]
+
+    @cached_property
+    def grams(self) -> dict[str, int]:
+        """Words and pairs of neighbouring words, without the commonest words, counted."""
+        found: list[str] = []
+        for sentence in self.words:
+            kept = [word for word in sentence if word not in _STOP and (len(word) > 1 or word.isdigit())]
+            found += kept
+            found += map(" ".join, pairwise(kept))
+        return Counter(found)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """The bucket of each of `grams`."""
+        return np.array([bucket(gram) for gram in self.grams], dtype=np.int64)
 
     def unreadable(self) -> str | None:
         """Why nothing can be said, if so."""
         if not self.text:
             return "there is neither title nor abstract"
-        letters = [char for char in self.text[:4000] if char.isalpha()]
-        if not letters:
+        beginning = self.text[:4000]
+        if not _LETTER.search(beginning):
             return "there are no words"
-        if sum(char.isascii() for char in letters) < 0.7 * len(letters):
-            return "it is not in English"
-        words = [word for sentence in self.words for word in sentence]
-        foreign = sum(word in _FOREIGN for word in words)
-        if foreign >= 3 and foreign > 2 * sum(word in _STOP for word in words):
+        if not beginning.isascii():
+            letters = [char for char in beginning if char.isalpha()]
+            if sum(char.isascii() for char in letters) < 0.7 * len(letters):
+                return "it is not in English"
+        words = Counter(word for sentence in self.words for word in sentence)
+        foreign = sum(words[word] for word in words.keys() & _FOREIGN)
+        if foreign >= 3 and foreign > 2 * sum(words[word] for word in words.keys() & _STOP):
             return "it is not in English"
         return None
 
 
-def ngrams(document: Document) -> Counter[str]:
-    """Words and pairs of neighbouring words, without the commonest words, counted."""
-    found: Counter[str] = Counter()
-    for sentence in document.words:
-        kept = [word for word in sentence if word not in _STOP and (len(word) > 1 or word.isdigit())]
-        found.update(kept)
-        found.update(f"{a} {b}" for a, b in pairwise(kept))
-    return found
+def _folded(text: str) -> str:
+    return (text if text.isascii() else ascii_fold(text)).lower()
 
 
+@lru_cache(maxsize=1 << 18)
 def bucket(ngram: str) -> int:
     return zlib.crc32(ngram.encode()) & (BUCKETS - 1)
 
@@ -131,10 +144,12 @@ class Sparse:
     def dot(self, dense: np.ndarray) -> np.ndarray:
         """The product with a matrix of `BUCKETS` rows."""
         out = np.zeros((len(self), dense.shape[1]), dtype=np.float64)
-        for index in range(len(self)):
-            columns, values = self.row(index)
-            if len(columns):
-                out[index] = values @ dense[columns]
+        filled = np.flatnonzero(np.diff(self.start))
+        for at in range(0, len(filled), 512):
+            rows = filled[at : at + 512]
+            first, last = int(self.start[rows[0]]), int(self.start[rows[-1] + 1])
+            part = dense[self.columns[first:last]] * self.values[first:last, None]
+            out[rows] = np.add.reduceat(part, self.start[rows] - first, axis=0)
         return out
 
     def transposed_dot(self, dense: np.ndarray) -> np.ndarray:
@@ -172,12 +187,9 @@ def counts(documents: Iterable[Document]) -> Sparse:
     """How often each bucket occurs in each document, damped (1 + log)."""
     rows = []
     for document in documents:
-        found: Counter[int] = Counter()
-        for ngram, count in ngrams(document).items():
-            found[bucket(ngram)] += count
-        order = sorted(found)
-        values = np.array([1 + math.log(found[column]) for column in order])
-        rows.append((np.array(order, dtype=np.int64), values))
+        columns, inverse = np.unique(document.columns, return_inverse=True)
+        times = np.bincount(inverse, weights=np.fromiter(document.grams.values(), float, len(inverse)))
+        rows.append((columns, 1 + np.log(times)))
     return _pack(rows)
 
 

@@ -14,13 +14,12 @@ from kb.classify.text import (
     bucket,
     counts,
     inverse_frequency,
-    ngrams,
     weigh,
 )
 
 
 def test_pairs_of_words_do_not_cross_sentences_and_the_title_counts_twice():
-    found = ngrams(Document("Short chains", "Chains cost. Tokens cost"))
+    found = Document("Short chains", "Chains cost. Tokens cost").grams
     assert found["short chains"] == 2
     assert found["chains cost"] == 1
     assert "cost tokens" not in found
@@ -97,6 +96,8 @@ def test_sparse_products_are_those_of_the_full_matrices(a: list[list[str]], b: l
     assert np.allclose(left.joined(right).products(left), np.vstack([full(left), full(right)]) @ full(left).T)
     weights = np.random.default_rng(0).normal(size=(len(left), 2))
     assert np.allclose(left.transposed_dot(weights), full(left).T @ weights)
+    dense = np.random.default_rng(1).normal(size=(BUCKETS, 3))
+    assert np.allclose(left.dot(dense), full(left) @ dense)
 
 
 def test_what_only_one_document_says_weighs_nothing():
