@@ -22,7 +22,7 @@ from kb.sources import list_fields as fields
 from kb.sources.entry import EntryAuthor, EntryNote, Heading, Problem, SourceEntry, SourceResult, Status
 from kb.sources.list_item import Draft, Reading, read_item
 from kb.sources.list_outline import BOLD, Outline, heading_text
-from kb.sources.list_row import read_row
+from kb.sources.list_row import columns_of, read_row
 from kb.sources.markdown import Block, Fold, Item, Line, Paragraph, Row, Span, parse_blocks, text_of
 from kb.sources.markdown import Heading as HeadingBlock
 from kb.text import normal_title
@@ -113,6 +113,7 @@ class ListReader:
     blocks: list[Block]
     found: list[Found] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    named: list[tuple[int, Span]] = field(default_factory=list)  # links to papers, with their lines
     lost: bool = False
 
     def __post_init__(self) -> None:
@@ -124,6 +125,10 @@ class ListReader:
         self.dayfirst = fields.slash_order([text for text in texts if len(text) < 40])
 
     def read(self) -> None:
+        self._read_blocks()
+        self.problems += self._unread_links()
+
+    def _read_blocks(self) -> None:
         for block in self.blocks:
             if isinstance(block, HeadingBlock):
                 self.outline.enter(block.level, block.lines)
@@ -136,33 +141,72 @@ class ListReader:
             elif isinstance(block, Item):
                 self._item(block, None)
             elif isinstance(block, Row):
-                self._keep(read_row(block, self.dayfirst), block.line)
+                self._row(block)
             elif _stands_alone(block):
-                self._keep(read_item(block.lines, block.line, self.headings, self.dayfirst), block.line)
+                reading = read_item(block.lines, block.line, self.headings, self.dayfirst)
+                self._keep(reading, block.line, block.lines)
 
     def _item(self, item: Item, parent: Draft | None) -> None:
         """A list item. Below a paper an item is a remark on it, unless it links to another paper."""
         read = partial(read_item, item.lines, item.line, self.headings, self.dayfirst)
         own: Draft | None = parent
         if parent is None:
-            drafts = self._keep(read(), item.line)
+            drafts = self._keep(read(), item.line, item.lines)
             own = drafts[-1] if drafts else None
         elif _links_to_paper(item.lines) and (reading := read()).drafts:
-            own = self._keep(reading, item.line)[-1]
+            own = self._keep(reading, item.line, item.lines)[-1]
         else:
-            parent.add_note(text_of(item.lines))
+            self._remark(parent, item)
         for child in item.children:
             if isinstance(child, Item):
                 self._item(child, own)
             elif isinstance(child, Row):
-                self._keep(read_row(child, self.dayfirst), child.line)
+                self._row(child)
             elif isinstance(child, Paragraph) and own is not None:
                 own.add_note(text_of(child.lines))
 
-    def _keep(self, reading: Reading, line: int) -> tuple[Draft, ...]:
+    def _row(self, row: Row) -> None:
+        kinds = columns_of(row.header) + [""] * len(row.cells)
+        # What a description mentions is not listed.
+        lines = [
+            line for cell, kind in zip(row.cells, kinds, strict=False) for line in cell if kind != "note"
+        ]
+        self._keep(read_row(row, self.dayfirst), row.line, lines)
+
+    def _remark(self, paper: Draft, item: Item) -> None:
+        text = text_of(item.lines)
+        paper.add_note(text)
+        self._name(item.line, item.lines)
+        spelt = fields.spelt_identifiers(text)
+        if spelt and spelt.items().isdisjoint(paper.identifiers.items()):
+            self.problems.append((item.line, f"names a paper without a title: {text[:80]!r}"))
+
+    def _name(self, line: int, lines: Iterable[Line]) -> None:
+        """Note the links of a place that was read: in the end each has to be in an entry."""
+        self.named += [(line, span) for spans in lines for span in spans if span.href]
+
+    def _unread_links(self) -> list[tuple[int, str]]:
+        """(line, message) for each link to a paper that became no entry. What is labelled as code or data is none."""
+        read = {pair for item in self.found for pair in item.draft.identifiers.items()}
+        unread: dict[tuple[int, str], str] = {}
+        for line, span in self.named:
+            identifiers = fields.identifiers_of(span.href or "")
+            other = fields.is_code_label(span.text) or fields.is_data_label(span.text)
+            if not identifiers or not read.isdisjoint(identifiers.items()):
+                continue
+            if not (other and fields.is_label(span.text)):
+                name = ", ".join(f"{kind} {value}" for kind, value in sorted(identifiers.items()))
+                text = span.text.strip()[:70]
+                unread[line, name] = f"links to {name} as well, which became no entry: {text!r}"
+        return [(line, message) for (line, _), message in unread.items()]
+
+    def _keep(self, reading: Reading, line: int, lines: Iterable[Line]) -> tuple[Draft, ...]:
+        """File what was read from `lines`. Every link of a place that gave a paper has to be in an entry in the end."""
         if reading.trouble:
             self.problems.append((line, reading.trouble))
             self.lost = self.lost or reading.lost
+        else:
+            self._name(line, lines)
         path = self.outline.path
         self.found.extend(Found(draft, [path] if path else [], [line]) for draft in reading.drafts)
         return reading.drafts

@@ -8,7 +8,12 @@ from functools import lru_cache
 from kb.text import one_line
 
 _MAX_CHARS = 20_000
+_MAX_NESTING = 8
 _CITE = re.compile(r"[~\s]*\\(?:cite\w*|ref|label|footnote)\s*(?:\[[^\]]*\])*\{[^{}]*\}")
+_STYLE = re.compile(
+    r"\\(?:text(?:bf|it|sc|tt|sf|rm|sl|md|up|normal)?|emph|underline|math(?:bf|it|rm|sf|tt|cal|bb)|mbox)\s*\{([^{}]*)\}"
+)
+_QUOTES = re.compile(r"``([^`']+)''")
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 
 
@@ -36,12 +41,18 @@ def latex_to_text(source: str) -> str:
 
 
 def strip_latex(text: str) -> str:
-    r"""Prose with its citations dropped and its formulas as Unicode; other text stays as it is.
+    r"""Prose without its citations and styles, with its formulas and quotes as Unicode; other text stays as it is.
 
     >>> strip_latex(r"groups \cite{fake-align-1}, with $\alpha$ for $5")
     'groups, with α for $5'
+    >>> strip_latex(r"\textbf{bold \emph{and} leaning} ``quotes''")
+    'bold and leaning “quotes”'
     """
-    text = _CITE.sub("", text)
+    text = _QUOTES.sub(r"“\1”", _CITE.sub("", text))
+    for _ in range(_MAX_NESTING):
+        text, changes = _STYLE.subn(r"\1", text)
+        if not changes:
+            break
     return _MATH.sub(
         lambda m: latex_to_text(m.group()) if re.search(r"[\\^_{}]", m.group(1)) else m.group(), text
     )

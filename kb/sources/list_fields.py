@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from kb.ids import identify, parse_acl_anthology, parse_arxiv_id
+from kb.ids import identify, parse_acl_anthology, parse_arxiv_id, parse_doi
 from kb.sources.latex import strip_latex
 from kb.text import one_line
 
@@ -186,6 +186,26 @@ def identifiers_of(url: str) -> dict[str, str]:
             return {"acl_anthology": acl}
         return {}
     return identify(url)
+
+
+_SPELT_OUT = re.compile(r"\barxiv\s*:?\s*(\d{4}\.\d{4,5})(?:v\d+)?(?![\d.]*\d)", re.I)
+
+
+def spelt_identifiers(text: str) -> dict[str, str]:
+    """What `text` identifies without a link: "arXiv:2401.00001" anywhere in it, or an arXiv id or a DOI by itself.
+
+    >>> spelt_identifiers("see arXiv:2401.00001v2."), spelt_identifiers("2401.00001"), spelt_identifiers("up 2401.00001")
+    ({'arxiv_id': '2401.00001'}, {'arxiv_id': '2401.00001'}, {})
+    """
+    alone = text.strip(" .,;:*_`()[]")
+    if len(alone) <= 100 and " " not in alone:
+        if arxiv := parse_arxiv_id(alone):
+            return {"arxiv_id": arxiv.base}
+        if alone.lower().startswith(("10.", "doi:")) and (doi := parse_doi(alone)):
+            return {"doi": doi}
+    found = _SPELT_OUT.search(text)
+    arxiv = parse_arxiv_id(found[1]) if found else None
+    return {"arxiv_id": arxiv.base} if arxiv else {}
 
 
 def parse_date(text: str, *, dayfirst: bool | None = None, year_alone: bool = True) -> str | None:

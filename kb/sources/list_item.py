@@ -25,6 +25,7 @@ _SCREENING = re.compile(
     r"\b(?:relevan|suit|relat|fit|scope|unsure|not sure|exclud|includ|off-?topic|skip|remov|drop|keep|belong|duplicate)|相关|合适|不属于",
     re.I,
 )
+_SEPARATOR = re.compile(r"[\s,;|/+&·•\[\]*]*(?:and\s+)?\[?", re.I)
 BLANK = re.compile(r"^[\s.…\-–—/x|✗✘]*$", re.I)
 
 
@@ -80,12 +81,14 @@ def read_item(lines: Lines, line: int, headings: frozenset[str], dayfirst: bool 
         return Reading()
     if not outside and any(span.href for ln in lines for span in ln):
         return Reading()  # a table of contents
+    if not outside and len(text.split()) <= 2 and (spelt := _spelt_out(text)):
+        return Reading(trouble=spelt, lost=True)
     titles = find_titles(lines, in_column=False)
     if not titles:
         return _no_title(text, outside)
     trouble = _doubt(titles[0], lines, outside, headings)
     if trouble is not None:
-        return Reading(trouble=trouble)
+        return Reading(trouble=trouble or _spelt_out(text))
     return Reading(tuple(make_drafts(titles, lines, line, dayfirst)))
 
 
@@ -97,8 +100,17 @@ def _no_title(text: str, outside: list[Span]) -> Reading:
         )
     if outside:
         return Reading(trouble=f"links to no paper: {text[:80]!r}")
+    if spelt := _spelt_out(text):
+        return Reading(trouble=spelt, lost=True)
     bracketed = _BRACKETED.match(text)
     return Reading(trouble=f"not understood: {text[:80]!r}") if bracketed and len(text) > 5 else Reading()
+
+
+def _spelt_out(text: str) -> str:
+    """The trouble with an item that names a paper by its identifier only; "" where it names none."""
+    if not fields.spelt_identifiers(text):
+        return ""
+    return f"names a paper but has no title that can be read: {text[:80]!r}"
 
 
 def _doubt(title: _Title, lines: Lines, outside: list[Span], headings: frozenset[str]) -> str | None:
@@ -141,7 +153,7 @@ def find_titles(lines: Lines, *, in_column: bool) -> list[_Title]:
         found = _titles_of_line(line, row)
         if found:
             more = [t for r in range(row + 1, len(lines)) for t in _titles_of_line(lines[r], r)]
-            return [found[0], *_others(found[0], [*found[1:], *more])]
+            return [found[0], *_others(found[0], [*found[1:], *more], lines)]
     if in_column or len(lines) > 1:  # "GPTQ <br> ICLR 2023 [[Paper]](...)"
         return next(
             (found for row, line in enumerate(lines) if (found := _titles_of_line(line, row, at_least=1))), []
@@ -149,14 +161,30 @@ def find_titles(lines: Lines, *, in_column: bool) -> list[_Title]:
     return []
 
 
-def _others(first: _Title, candidates: list[_Title]) -> Iterator[_Title]:
-    """Further papers: links with a title of their own to a paper of their own."""
+def _others(first: _Title, candidates: list[_Title], lines: Lines) -> Iterator[_Title]:
+    """Further papers: links with a title of their own to a paper of their own.
+
+    A short title counts only in an enumeration, and where its identifier is not the same paper's at another place.
+    """
+    last = first
     seen = [fields.identifiers_of(first.href or "")]
     for title in candidates:
         found = fields.identifiers_of(title.href or "")
-        if first.href is not None and found and found not in seen and fields.reads_as_title(title.text):
+        if first.href is None or not found or found in seen:
+            continue
+        other = all(found.keys() & identifiers.keys() for identifiers in seen)
+        if fields.reads_as_title(title.text) or (other and _enumerated(last, title, lines)):
             seen.append(found)
+            last = title
             yield title
+
+
+def _enumerated(one: _Title, other: _Title, lines: Lines) -> bool:
+    """Whether nothing but a separator stands between two titles."""
+    if one.row != other.row:
+        return not any(span.text.strip() for span in lines[other.row][: other.start])
+    between = "".join(span.text for span in lines[one.row][one.end : other.start])
+    return _SEPARATOR.fullmatch(between) is not None
 
 
 def _titles_of_line(line: Line, row: int, at_least: int = 3) -> list[_Title]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -367,6 +368,75 @@ def test_every_entry_has_an_entry_id_of_its_own_even_where_ids_and_titles_are_bo
     ids = [entry.entry_id for entry in result.entries]
     assert ids[3:] == [title, f"{title}#2", f"{title}#3"]
     assert len(set(ids)) == 6
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (f"First: [A good title](https://arxiv.org/abs/{A}), [Another good title](https://arxiv.org/abs/{B})",
+         {"A good title": A, "Another good title": B}),
+        (f"[Paper J](https://arxiv.org/abs/{A}) [Paper K](https://arxiv.org/abs/{B})", {"Paper J": A, "Paper K": B}),
+        (f"[One](https://arxiv.org/abs/{A}), [Two](https://arxiv.org/abs/{B}) and [Three](https://arxiv.org/abs/{C})",
+         {"One": A, "Two": B, "Three": C}),
+    ],
+)  # fmt: skip
+def test_papers_in_a_row_on_one_line_are_all_read(item: str, expected: dict[str, str]) -> None:
+    result = parse(f"## Methods\n\n- {item}\n")
+    assert {entry.title: entry.identifiers["arxiv_id"] for entry in result.entries} == expected
+    assert result.problems == ()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        f"- [Trimming Tall Trees with Care](https://arxiv.org/abs/{A}) (extends [Kay](https://arxiv.org/abs/{B}))",
+        f"- **Trimming Tall Trees.** [Paper](https://arxiv.org/abs/{A}) [Kay](https://arxiv.org/abs/{B})",
+        f"- Trimming Tall Trees [[paper](https://arxiv.org/abs/{A})] [[v2](https://arxiv.org/abs/{B})]",
+        table(f"| Trimming Tall Trees | [Paper](https://arxiv.org/abs/{A}) [J](https://arxiv.org/abs/{B}) |"),
+    ],
+)
+def test_a_link_to_a_paper_that_became_no_entry_is_named_with_its_line(item: str) -> None:
+    result = parse(item)
+    assert [entry.identifiers for entry in result.entries] == [{"arxiv_id": A}]
+    (problem,) = result.problems
+    assert re.fullmatch(r"README\.md:\d+", problem.where)
+    assert B in problem.message
+
+
+def test_a_link_to_a_paper_that_the_list_names_elsewhere_is_no_problem() -> None:
+    text = f"""
+- [Trimming Tall Trees with Care](https://arxiv.org/abs/{A}) (extends [Kay](https://arxiv.org/abs/{B}))
+- [Kay: Felling Small Shrubs at Night](https://arxiv.org/abs/{B})
+"""
+    assert parse(text).problems == ()
+
+
+@pytest.mark.parametrize("item", [A, f"arXiv:{A}", f"arXiv: {A}v2", "10.1000/xyz123", f"`{A}`"])
+def test_an_identifier_without_title_and_link_is_lost_by_name(item: str) -> None:
+    result = parse(f"## Methods\n\n- {item}\n")
+    assert (result.entries, result.status, result.complete) == ((), Status.PARTIAL, False)
+    (problem,) = result.problems
+    assert problem.where == "README.md:3"
+    assert item.strip("`") in problem.message
+
+
+def test_an_identifier_below_a_paper_is_named_too() -> None:
+    paper = f"- [Trimming Tall Trees with Care](https://arxiv.org/abs/{A})\n"
+    (problem,) = parse(f"{paper}  - {B}\n").problems
+    assert (problem.where, B in problem.message) == ("README.md:2", True)
+    assert parse(f"{paper}  - arXiv:{A}\n").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (r"\textbf{Trim}: Trimming \emph{Tall \textit{Old}} Trees", "Trim: Trimming Tall Old Trees"),
+        ("Trimming ``Tall'' Trees with Care", "Trimming “Tall” Trees with Care"),
+        (r"Trimming \texttt{} Tall Trees with \unknown{Care}", r"Trimming Tall Trees with \unknown{Care}"),
+    ],
+)
+def test_latex_styles_and_quotes_do_not_stay_in_titles(written: str, shown: str) -> None:
+    assert titles(f"- [{written}](https://arxiv.org/abs/{A})") == [shown]
 
 
 def test_math_and_citations_do_not_stay_in_titles() -> None:
