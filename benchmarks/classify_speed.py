@@ -1,6 +1,6 @@
 """How long it takes to classify 10,000 abstracts, against plain sentence-transformers in fp32 on the same machine.
 
-    python benchmarks/classify_speed.py [--texts 10000] [--plain 2000]
+    python benchmarks/classify_speed.py [--texts 10000] [--plain 1000]
 
 Invented abstracts of the usual lengths. `plain` is `SentenceTransformer.encode` as its documentation shows it, over a
 sample of the same texts; kb is everything from text to proposals. Then the same again, warm: in a new process, over the
@@ -96,7 +96,7 @@ def write_readme(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure kb classify.")
     parser.add_argument("--texts", type=int, default=10_000)
-    parser.add_argument("--plain", type=int, default=2_000, help="texts for plain sentence-transformers")
+    parser.add_argument("--plain", type=int, default=1_000, help="texts for plain sentence-transformers")
     options = parser.parse_args()
     if find_spec("sentence_transformers") is None:
         sys.stdout.write('skipped: sentence-transformers is not installed (the extra "classify")\n')
@@ -104,8 +104,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         texts, cache = Path(folder) / "texts.jsonl", Path(folder) / "embeddings.sqlite"
         texts.write_text("".join(json.dumps(row) + "\n" for row in invent(options.texts)), encoding="utf-8")
+        # Before and after: on a machine that does other things too, the better of the two counts.
         plain = run(_PLAIN, str(texts), str(options.plain))
         first = run(_KB, str(texts), str(cache), "full")
+        again = run(_PLAIN, str(texts), str(options.plain))
+        plain = min(plain, again, key=lambda each: each["encode"])
         warm = run(_KB, str(texts), str(cache), "full")
         words = run(_KB, str(texts), str(cache), "words")
     if warm["embedded"]:
@@ -133,7 +136,7 @@ def main() -> None:
                 f"| kb, second run (nothing embedded) | {options.texts:,} | {warm['wall']:.1f} | {options.texts / warm['wall']:.0f} | |",
                 f"| kb, words alone | {options.texts:,} | {words['wall']:.1f} | {options.texts / words['wall']:.0f} | |",
                 "",
-                f"Python {where['python']}, {where['cores']} cores, time on the clock with the start of the program (plain: without). Invented",
+                f"{'' if options.texts == 10_000 else f'Measured on {options.texts:,} texts. '}Python {where['python']}, {where['cores']} cores, time on the clock with the start of the program (plain: without). Invented",
                 "abstracts of 90 to 260 words, cut at 256 tokens by both. The ratio is of seconds a text.",
                 "kb computes in bfloat16 where the processor multiplies it (here it does), in batches of like length.",
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -17,7 +18,16 @@ from kb import __version__
 from kb.cli_classify import classify
 from kb.cli_taxonomy import Sections, taxonomy
 from kb.cli_triage import triage
-from kb.errors import EXIT_BUG, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, KbError, UsageError
+from kb.errors import (
+    EXIT_BUG,
+    EXIT_DATA,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    ConfigError,
+    KbError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from kb.config import Config
@@ -95,15 +105,21 @@ class _Commands(Sections):
     default=Path(),
     help="The knowledge base [default: here].",
 )
+@click.option(
+    "-v", "--verbose", count=True, help="Log what the libraries do to stderr; -vv logs every request."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="kb")
 @click.pass_context
-def cli(context: click.Context, root: Path, debug: bool) -> None:
+def cli(context: click.Context, root: Path, verbose: int, debug: bool) -> None:
     """A living survey of efficient reasoning in language models that checks itself.
 
     Papers come from Zotero, arXiv and curated lists (kb sync), become one YAML record each under papers/, and are
     rendered into a site (kb build). People edit the records; a sync never overwrites what a person wrote.
     """
+    if verbose:
+        level = logging.INFO if verbose == 1 else logging.DEBUG
+        logging.basicConfig(level=level, stream=sys.stderr, force=True)
     context.obj = _State(root)
 
 
@@ -414,12 +430,19 @@ def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
 def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool) -> int:
     """Check all of papers/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
     from kb.cli_output import print_findings
-    from kb.pipeline.check import CHECKS, Severity
+    from kb.pipeline.check import CHECKS, Severity, unusable
     from kb.pipeline.check import check as run
 
     if unknown := set(only) - set(CHECKS):
         raise UsageError(f"no check named {', '.join(sorted(unknown))}", fix=f"one of: {', '.join(CHECKS)}")
-    found = [f for f in run(state.config(), only) if not (errors_only and f.severity is Severity.WARNING)]
+    try:
+        config = state.config()
+    except ConfigError as error:
+        if not as_json:
+            raise
+        _say_json([vars(finding) for finding in unusable(error)])
+        return error.exit_code
+    found = [f for f in run(config, only) if not (errors_only and f.severity is Severity.WARNING)]
     if as_json:
         _say_json([vars(finding) for finding in found])
     else:

@@ -10,10 +10,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from kb.errors import ConfigError
 from kb.ids import is_safe_url
@@ -27,6 +28,8 @@ CONFIG_NAME = "kb.toml"
 def _safe_url(value: str) -> str:
     if not is_safe_url(value):
         raise ValueError("must be an http(s) URL")
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("must not hold a user name or password: kb.toml is no place for secrets")
     return value.rstrip("/")
 
 
@@ -60,7 +63,7 @@ class ZoteroSettings(_Settings):
 
     enabled: bool = True
     base_url: Url = "https://api.zotero.org"
-    group: int | None = Field(None, gt=0, description="group id; nothing is synced without one")
+    group: int = Field(6415084, gt=0, description="group id")
     page_size: int = Field(100, ge=1, le=100)
     max_removed_share: float = Field(0.2, ge=0, le=1, description="a sync that would remove more stops")
     http: HttpSettings = HttpSettings()
@@ -106,6 +109,20 @@ class SourcesSettings(_Settings):
     arxiv: ArxivSettings = ArxivSettings()
     lists: tuple[ListSettings, ...] = ()
     list_http: HttpSettings = HttpSettings()
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        """What two sources of one name saw could not be told apart."""
+        for what, names in (
+            ("lists", [one.name for one in self.lists]),
+            ("arxiv.queries", [one.name for one in self.arxiv.queries]),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{what}: two of them are called {name!r}; give each a name of its own")
+        if taken := {one.name for one in self.lists} & {"zotero", "arxiv", "lists"}:
+            raise ValueError(f"lists: {taken.pop()!r} is the name of another source; choose another")
+        return self
 
 
 class SiteSettings(_Settings):
@@ -219,7 +236,22 @@ def _wrong_setting(path: Path, item: ErrorDetails) -> ConfigError:
         return ConfigError(
             "is no setting of kb", file=path, field=place, fix="remove it, or check the spelling"
         )
-    return ConfigError(item["msg"].removeprefix("Value error, "), file=path, field=place)
+    message, fix = _SAID.get(item["type"], (item["msg"].removeprefix("Value error, "), None))
+    if item["loc"][-1:] == ("api_key",):
+        fix = "no secret belongs here: put it into ZOTERO_API_KEY"
+    return ConfigError(message, file=path, field=place, fix=fix)
+
+
+# pydantic speaks of Python; people write TOML.
+_SAID: dict[str, tuple[str, str | None]] = {
+    "tuple_type": ("must be a list", "write [[" + "sources.lists]] with two brackets for each entry"),
+    "model_type": ("must be a section", "write [section] and its settings below"),
+    "model_attributes_type": ("must be a section", "write [section] and its settings below"),
+    "string_type": ("must be text", "put it in double quotes"),
+    "int_type": ("must be a whole number", "write it without quotes"),
+    "float_type": ("must be a number", "write it without quotes"),
+    "bool_type": ("must be true or false", "write it without quotes"),
+}
 
 
 def _tuples(value: Any) -> Any:

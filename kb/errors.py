@@ -5,7 +5,8 @@
     ├── ConfigError             2   kb.toml or the environment is wrong
     ├── DataError               3   a record, a taxonomy or a decision file is wrong
     ├── UpstreamError           4   a source answered badly or not at all
-    │   └── NotAuthorised       5   a source refused the key, or wants one
+    │   ├── NotAuthorised       5   a source refused the key, or wants one
+    │   └── NotGiven            7   a source answered without what was asked for
     ├── LockError               6   another kb process holds the lock
     └── SafetyStop              7   going on would remove or rewrite too much
 
@@ -106,6 +107,12 @@ class NotAuthorised(UpstreamError):
     """A source refused the key, or wants one."""
 
     exit_code = EXIT_NOT_AUTHORISED
+
+
+class NotGiven(UpstreamError):
+    """A source answered, without what was asked for."""
+
+    exit_code = EXIT_PARTIAL
 
 
 class LockError(KbError):

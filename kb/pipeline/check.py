@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kb.config import Config
-from kb.errors import DataError
+from kb.errors import ConfigError, DataError
 from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
@@ -323,6 +323,16 @@ def check(config: Config, names: Iterable[str] = ()) -> list[Finding]:
     return sorted(
         found, key=lambda f: (f.severity is Severity.WARNING, f.file, f.line or 0, f.check, f.message)
     )
+
+
+def unusable(error: ConfigError) -> list[Finding]:
+    """What is wrong with kb.toml, as findings: without it nothing else can be checked."""
+    return [
+        Finding(
+            "loads", Severity.ERROR, each.file or "kb.toml", each.message, each.line, each.field, each.fix
+        )
+        for each in (error, *error.others)
+    ]
 
 
 def _unreadable(error: DataError, config: Config) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from kb.config import Config
-from kb.errors import UpstreamError, UsageError
+from kb.errors import NotGiven, UsageError
 from kb.ids import KINDS, identify, parse_arxiv_id
 from kb.pipeline.joining import join_records
 from kb.pipeline.joining import unmerge as undo_merge
@@ -52,7 +52,8 @@ def new(config: Config, what: str, progress: Progress = no_progress) -> Done:
 
     Raises:
         UsageError: `what` is no arXiv id, or its record exists.
-        UpstreamError: arXiv does not answer, or does not know the id.
+        UpstreamError: arXiv does not answer.
+        NotGiven: it answers without the paper.
     """
     arxiv = parse_arxiv_id(what)
     if arxiv is None:
@@ -66,7 +67,10 @@ def new(config: Config, what: str, progress: Progress = no_progress) -> Done:
         if result.status is Status.FAILED and result.error is not None:
             raise result.error
         if not result.entries:
-            raise UpstreamError(f"arXiv does not know {arxiv.base}", fix="check the id")
+            said = "; ".join(str(problem) for problem in result.problems)
+            raise NotGiven(
+                f"arXiv has no {arxiv}{': ' if said else ''}{said}", fix="check the id and its version"
+            )
         store = open_store(config)  # a person may have edited a record while arXiv was asked
         plan = reconcile(store.base(), [replace(result, creates=True)])
         keys = [

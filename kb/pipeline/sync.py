@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from kb.config import Config, ListSettings
 from kb.errors import (
@@ -130,7 +133,7 @@ def import_file(
         store = open_store(config)
         if kind not in FILE_SOURCES:
             raise UsageError(f"{kind!r} is no format that kb reads", fix=f"one of: {', '.join(FILE_SOURCES)}")
-        source = FILE_SOURCES[kind](_list_settings(config, name or path.stem, creates, keep_notes))
+        source = FILE_SOURCES[kind](_list_settings(config, _list_name(path, name), creates, keep_notes))
         result = source.parse(read_text(path), where=path.name)
         if creates is not None:
             result = replace(result, creates=creates)
@@ -140,6 +143,18 @@ def import_file(
             result = replace(result, status=Status.FAILED, error=error)
         result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
         return _settle(store, [result], dry_run=dry_run)
+
+
+def _list_name(path: Path, name: str | None) -> str:
+    """The name that a list's labels carry: what was asked for, else made of the file's name."""
+    wanted = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")
+    try:
+        return ListSettings(name=wanted).name
+    except ValidationError:
+        raise UsageError(
+            f"{name or path.name!r} cannot name a list",
+            fix="give --name owner/repository, in letters, digits, . _ -",
+        ) from None
 
 
 def _list_settings(config: Config, name: str, creates: bool | None, keep_notes: bool | None) -> ListSettings:

@@ -87,6 +87,13 @@ def render_record(paper: Paper, old_text: str | None = None, *, file: str = "rec
     return edit_yaml(old_text, as_written(raw, old, new), file=file)
 
 
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name) if folder.exists() else []
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", file=folder) from None
+
+
 def record_files(folder: Path) -> tuple[list[Path], list[DataError]]:
     """The record files in papers/, sorted, and what stands there but cannot be one.
 
@@ -94,7 +101,7 @@ def record_files(folder: Path) -> tuple[list[Path], list[DataError]]:
     """
     found: list[Path] = []
     wrong: list[DataError] = []
-    for path in sorted(folder.iterdir(), key=lambda p: p.name) if folder.exists() else ():
+    for path in _listing(folder):
         if path.name.startswith(("_", ".")):
             continue
         try:

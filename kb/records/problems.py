@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -31,6 +32,7 @@ _FIXES = {
     "model_attributes_type": "write fields, one 'name: value' a line, or leave it out",
     "dict_type": "write fields, one 'name: value' a line, or leave it out",
 }
+_VALUE = re.compile(r"(?:^\s*-|:)\s+([^\s:#,\]}]+)\s*(?:#.*)?$")
 _MESSAGES = {
     "extra_forbidden": "is not a field that kb knows",
     "missing": "is missing",
@@ -51,14 +53,22 @@ def from_pydantic(error: ValidationError, document: Document, *, file: str) -> D
         )
         field = ".".join(str(part) for part in path) or None
         line = document.line_of(path)
-        found.append(DataError(_message(item), file=file, line=line, field=field, fix=_fix(item)))
+        message = _message(item, _written(document, line))
+        found.append(DataError(message, file=file, line=line, field=field, fix=_fix(item)))
     return DataError.bundle(found)
 
 
-def _message(item: ErrorDetails) -> str:
+def _written(document: Document, line: int | None) -> str | None:
+    """The value that stands on a line, as it is written there: 2401.10000 and not 2401.1."""
+    lines = document.text.splitlines()
+    found = _VALUE.search(lines[line - 1]) if line and line <= len(lines) else None
+    return found.group(1) if found else None
+
+
+def _message(item: ErrorDetails, written: str | None) -> str:
     if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
         kind = "true or false" if isinstance(item["input"], bool) else "a number"
-        return f"{json.dumps(item['input'])} is read as {kind}"
+        return f"{written or json.dumps(item['input'])} is read as {kind}"
     if item["type"] == "string_type" and item["input"] is None:
         return "has no value"
     return _MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))

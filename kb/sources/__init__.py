@@ -44,7 +44,7 @@ def _zotero(config: Config) -> Iterable[Source]:
     if not settings.enabled:
         return []
     source = ZoteroSource(settings, config.zotero_api_key)
-    return [Reached(source, settings.base_url, Hosts()) if settings.group else source]
+    return [Reached(source, settings.base_url, Hosts())]
 
 
 def _arxiv(config: Config) -> Iterable[Source]:

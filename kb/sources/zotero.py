@@ -2,13 +2,14 @@
 
 Follows https://www.zotero.org/support/dev/web_api/v3/syncing: list the versions of the items that changed since the
 cursor's library version, fetch those, ask what was deleted. The cursor is the version of the oldest answer used, so
-that what changes during a sync is seen again by the next one.
+that what changes during a sync is seen again by the next one. Items that cannot be read do not hold it up: the cursor
+names them as `quarantined`, and they are asked for again, besides what changed, until they can be read or are gone.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,15 @@ from kb.errors import KbError, SafetyStop
 from kb.sources.entry import Known, Problem, Progress, SourceEntry, SourceResult, Status, no_progress
 from kb.sources.zotero_api import Answer, ZoteroApi
 from kb.sources.zotero_http import LogTooOld, NotModified
-from kb.sources.zotero_items import NAME, ItemError, collection_paths, is_key, is_trashed, parse_item
+from kb.sources.zotero_items import (
+    NAME,
+    ItemError,
+    collection_paths,
+    contradictions,
+    is_key,
+    is_trashed,
+    parse_item,
+)
 
 _ROUNDS = 3
 
@@ -42,6 +51,23 @@ class _Library:
         self.moved = self.moved or answer.version != self.version
         self.version = min(self.version, answer.version)
         return answer.data
+
+
+@dataclass
+class _Reading:
+    """What the library's items gave."""
+
+    entries: list[SourceEntry] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+    failures: list[Problem] = field(default_factory=list)  # of the server: the cursor has to stay
+    quarantined: dict[str, str] = field(default_factory=dict)  # keys of items that cannot be read, and why
+    doubts: list[Problem] = field(default_factory=list)  # about items that were read
+
+    @property
+    def unread(self) -> list[Problem]:
+        unread = [Problem(f"zotero item {key}", message) for key, message in self.quarantined.items()]
+        return [*self.failures, *unread]
 
 
 class ZoteroSource:
@@ -72,8 +98,6 @@ class ZoteroSource:
         A trashed item that kb knows comes as an entry with `removed` set, and its key is in the result's `removed`, as
         are the keys of deleted items. A trashed item that kb does not know is passed over.
         """
-        if self._settings.group is None:
-            return SourceResult(NAME, Status.EMPTY, creates=True, summary="no group is set")
         try:
             api = ZoteroApi(self._settings, self._key, self._sleep, self._now)
         except KbError as error:
@@ -93,28 +117,33 @@ class ZoteroSource:
     def _sync(self, api: ZoteroApi, known: Known, progress: Progress) -> SourceResult:
         since = self._since(known.cursor)
         try:
-            library = self._read(api, since, progress)
+            library = self._read(api, since, _quarantined(known.cursor) if since else frozenset(), progress)
         except NotModified as same:
             if since is None or same.version is None or same.version >= since:
                 summary = f"library version {since}, up to date"
                 return SourceResult(NAME, Status.EMPTY, creates=True, summary=summary)
-            library = self._read(api, None, progress)  # the library was set back: the cursor means nothing
+            library = self._read(
+                api, None, frozenset(), progress
+            )  # the library was set back: the cursor means nothing
         return self._result(library, known)
 
     def _since(self, cursor: dict[str, Any]) -> int | None:
-        """The cursor's version, if it is of this library."""
+        """The cursor's version, if it is of this library and its list of quarantined items makes sense."""
         version = cursor.get("version")
         ours = cursor.get("library") == self._library_name and type(version) is int and version > 0
-        return version if ours else None
+        return version if ours and _quarantined(cursor) is not None else None
 
-    def _read(self, api: ZoteroApi, since: int | None, progress: Progress) -> _Library:
+    def _read(
+        self, api: ZoteroApi, since: int | None, quarantined: frozenset[str] | None, progress: Progress
+    ) -> _Library:
         """The library at rest if it comes to rest, else the last round: the cursor's version makes up for it."""
         held: dict[str, Any] = {}
-        library = self._round(api, since, since, held, progress)
+        again = quarantined or frozenset()
+        library = self._round(api, since, None if again else since, again, held, progress)
         for _ in range(_ROUNDS - 1):
             if not library.moved:
                 break
-            library = self._round(api, since, None, held, progress)
+            library = self._round(api, since, None, again, held, progress)
         return library
 
     def _round(
@@ -122,6 +151,7 @@ class ZoteroSource:
         api: ZoteroApi,
         since: int | None,
         unless_version: int | None,
+        quarantined: frozenset[str],
         held: dict[str, Any],
         progress: Progress,
     ) -> _Library:
@@ -135,8 +165,21 @@ class ZoteroSource:
             listed, library.full = api.item_versions(), True
             library.saw(listed)
         library.versions = _checked(listed.data, library.problems)
+        if not library.full:
+            self._ask_again(api, library, quarantined - library.versions.keys() - library.deleted, held)
         self._fetch_items(api, library, held, progress)
         return library
+
+    def _ask_again(
+        self, api: ZoteroApi, library: _Library, keys: frozenset[str], held: dict[str, Any]
+    ) -> None:
+        """Treat quarantined items that did not change as if they had."""
+        wanted, size = sorted(keys), self._settings.page_size
+        for start in range(0, len(wanted), size):
+            batch = wanted[start : start + size]
+            given = _by_key(library.saw(api.items(batch)))
+            held.update(given)
+            library.versions |= {key: max(0, _version(given.get(key))) for key in batch}
 
     def _incremental(self, api: ZoteroApi, library: _Library, since: int, collections: list[Any]) -> bool:
         """Note what was deleted after `since`; False where changed items alone do not tell the whole story."""
@@ -157,60 +200,52 @@ class ZoteroSource:
         for start in range(0, len(wanted), size):
             progress("zotero items", start, len(wanted))
             batch = wanted[start : start + size]
-            for item in library.saw(api.items(batch)):
-                key = item.get("key") if isinstance(item, dict) else None
-                if isinstance(key, str):
-                    held[key] = item
+            held.update(_by_key(library.saw(api.items(batch))))
         progress("zotero items", len(wanted), len(wanted))
         library.items = {key: held[key] for key in library.versions if key in held}
 
     def _result(self, library: _Library, known: Known) -> SourceResult:
-        entries, missing, problems = [], [], list(library.problems)
-        removed = set(known.entry_ids & library.deleted - library.versions.keys())
+        reading = _Reading(failures=list(library.problems))
+        reading.removed |= known.entry_ids & library.deleted - library.versions.keys()
         if library.full and not library.problems:  # a garbled list proves nothing gone
-            removed |= known.entry_ids - library.versions.keys()
+            reading.removed |= known.entry_ids - library.versions.keys()
         for key, version in library.versions.items():
             item = library.items.get(key)
-            if item is None or _version(item) < version:
-                if not library.moved:
-                    missing.append(key)
-                    problems.append(Problem(f"zotero item {key}", "was listed, but not given"))
-                continue
-            try:
-                entry = _entry(item, key, library, key in known.entry_ids)
-            except ItemError as error:
-                problems.append(Problem(f"zotero item {key}", str(error)))
-                continue
-            if entry is not None:
-                entries.append(entry)
-            if key in known.entry_ids and (entry is None or entry.removed):
-                removed.add(key)
-        result = self._summed_up(library, entries, problems, sorted(removed))
-        result = replace(result, missing=tuple(missing))
-        return self._guarded(result, known)
+            if item is not None and _version(item) >= version:
+                _read_item(item, key, library, key in known.entry_ids, reading)
+            elif not library.moved or version == 0:
+                reading.missing.append(key)
+                reading.failures.append(Problem(f"zotero item {key}", "was listed, but not given"))
+        return self._guarded(self._summed_up(library, reading), known)
 
-    def _summed_up(
-        self, library: _Library, entries: list[SourceEntry], problems: list[Problem], removed: list[str]
-    ) -> SourceResult:
+    def _summed_up(self, library: _Library, reading: _Reading) -> SourceResult:
+        unread = reading.unread
         summary = f"library version {library.version}"
-        if not (entries or problems or removed):
+        if not (reading.entries or unread or reading.removed):
             status, summary = Status.EMPTY, f"{summary}, up to date"
         else:
-            status = Status.PARTIAL if problems else Status.OK
-            summary += f", {len(entries)} read, {len(removed)} removed"
-        if problems:
-            summary += f", {len(problems)} unreadable"
+            status = Status.PARTIAL if unread else Status.OK
+            summary += f", {len(reading.entries)} read, {len(reading.removed)} removed"
+        if unread:
+            summary += f", {len(unread)} unreadable"
+        if reading.doubts:
+            summary += f", {len(reading.doubts)} to look at"
         return SourceResult(
             NAME,
             status,
-            entries=tuple(entries),
-            problems=tuple(problems),
-            removed=tuple(removed),
-            complete=library.full and not problems and not library.moved,
+            entries=tuple(reading.entries),
+            problems=(*unread, *reading.doubts),
+            removed=tuple(sorted(reading.removed)),
+            missing=tuple(reading.missing),
+            complete=library.full and not unread and not library.moved,
             creates=True,
-            cursor=None if problems else {"library": self._library_name, "version": library.version},
+            cursor=None if reading.failures else self._cursor(library.version, reading.quarantined),
             summary=summary,
         )
+
+    def _cursor(self, version: int, quarantined: Iterable[str]) -> dict[str, Any]:
+        cursor: dict[str, Any] = {"library": self._library_name, "version": version}
+        return cursor | ({"quarantined": sorted(quarantined)} if quarantined else {})
 
     def _guarded(self, result: SourceResult, known: Known) -> SourceResult:
         """`result`, or without its removals where they are more than a person is likely to want.
@@ -242,6 +277,21 @@ def _failed(error: KbError) -> SourceResult:
     return SourceResult(NAME, Status.FAILED, creates=True, error=error, summary=error.message)
 
 
+def _read_item(item: Any, key: str, library: _Library, is_known: bool, reading: _Reading) -> None:
+    """Add to `reading` what `item` gives."""
+    try:
+        entry = _entry(item, key, library, is_known)
+        if entry is not None and not entry.removed:
+            reading.doubts += [Problem(f"zotero item {key}", doubt) for doubt in contradictions(item)]
+    except ItemError as error:
+        reading.quarantined[key] = str(error)
+        return
+    if entry is not None:
+        reading.entries.append(entry)
+    if is_known and (entry is None or entry.removed):
+        reading.removed.add(key)
+
+
 def _entry(item: Any, key: str, library: _Library, is_known: bool) -> SourceEntry | None:
     """The paper in `item`, None for no paper.
 
@@ -260,6 +310,17 @@ def _entry(item: Any, key: str, library: _Library, is_known: bool) -> SourceEntr
     except ItemError:  # it is gone, whatever it holds
         return None
     return entry and entry.model_copy(update={"removed": True})
+
+
+def _quarantined(cursor: dict[str, Any]) -> frozenset[str] | None:
+    """The keys that a cursor names as unreadable; None where that is no list of keys."""
+    keys = cursor.get("quarantined", [])
+    return frozenset(keys) if isinstance(keys, list) and all(is_key(key) for key in keys) else None
+
+
+def _by_key(items: list[Any]) -> dict[str, Any]:
+    keyed = {item.get("key"): item for item in items if isinstance(item, dict)}
+    return {key: item for key, item in keyed.items() if isinstance(key, str)}
 
 
 def _version(item: Any) -> int:

@@ -208,8 +208,38 @@ def _extra(text: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield match["label"].lower().strip(), match["value"].strip()
 
 
+def contradictions(item: Any) -> Iterator[str]:
+    """What the fields of an item that `parse_item` took for a paper say against each other: one line for each kind of
+    identifier that has several values, the one that was taken first.
+
+    Raises:
+        ItemError: as `parse_item`.
+    """
+    text = {name: _text(item_data(item), name) for name in _TEXT_FIELDS}
+    places = {
+        "arxiv_id": [found.base for found in _arxiv_ids(text)],
+        "doi": [doi for candidate in _doi_places(text) if (doi := parse_doi(candidate))],
+    }
+    for kind, found in places.items():
+        first, *others = dict.fromkeys(found) or [""]
+        if others:
+            yield f"has {kind} {first}, which was taken, and {', '.join(others)} in another field"
+
+
+def _doi_places(text: Mapping[str, str]) -> Iterator[str]:
+    yield text["DOI"]
+    yield from (value for label, value in _extra(text) if label == "doi")
+    if "doi.org/" in text["url"]:
+        yield text["url"]
+
+
 def _arxiv_id(text: Mapping[str, str]) -> ArxivId | None:
-    """The first arXiv id, in the order in which the places can be trusted to speak of this paper."""
+    """The best-placed arXiv id."""
+    return next(_arxiv_ids(text), None)
+
+
+def _arxiv_ids(text: Mapping[str, str]) -> Iterator[ArxivId]:
+    """Each arXiv id, in the order in which the places can be trusted to speak of this paper."""
     extra = list(_extra(text))
     for candidate in (
         text["archiveID"],
@@ -227,8 +257,7 @@ def _arxiv_id(text: Mapping[str, str]) -> ArxivId | None:
             _CATEGORIES.sub("", re.sub(r"^arXiv:\s*arXiv\s*:", "arXiv:", candidate, flags=re.I))
         )
         if found and (_says_arxiv(candidate) or _is_arxiv(text)):
-            return found
-    return None
+            yield found
 
 
 def _says_arxiv(text: str) -> bool:
@@ -273,9 +302,12 @@ def _venue(text: Mapping[str, str]) -> str | None:
 
 
 def _state(kind: str, text: Mapping[str, str], arxiv: ArxivId | None) -> str | None:
+    """None where the item does not tell. An empty venue field of an article is no word on whether it appeared."""
     if kind == "preprint":
         return "preprint"
     venue = _venue(text)
     if kind in _PUBLISHED and (venue or kind in {"book", "thesis"}):
         return "published"
-    return "preprint" if arxiv or _is_arxiv(text) else None
+    if arxiv:
+        return "preprint"
+    return "preprint" if kind not in _PUBLISHED and _is_arxiv(text) else None

@@ -227,10 +227,11 @@ def cut(share: float = 0.5) -> Fault:
 
 
 def bomb(megabytes: int) -> Fault:
-    """A compressed body that unpacks to `megabytes` of spaces."""
+    """A compressed body that unpacks to `megabytes` of spaces. Packed beforehand: that takes longer than a time-out."""
+    packed = gzip.compress(b" " * (megabytes << 20))
 
     def fault(handler: Handler, response: Response) -> None:
-        response.body = gzip.compress(b" " * (megabytes << 20))
+        response.body = packed
         response.headers["Content-Encoding"] = "gzip"
 
     return fault

@@ -559,11 +559,6 @@ def test_group_that_is_not_there_is_named_with_the_fix(server: ZoteroServer) -> 
     assert len(server.requests) == 1
 
 
-def test_no_group_asks_nothing(server: ZoteroServer) -> None:
-    result = Sync(server, group=None).run()
-    assert (result.status, result.summary) == (Status.EMPTY, "no group is set")
-    assert server.requests == []
-
 
 # Waiting
 
