@@ -477,12 +477,108 @@ def test_item_with_wrong_types_is_quarantined_and_named(server: ZoteroServer, fi
     assert result.status is Status.PARTIAL
     assert len(result.entries) == 5
     assert [problem.where for problem in result.problems] == ["zotero item PAPER003"]
-    assert result.cursor is None
+    assert result.cursor == cursor(server, "PAPER003")
     assert not result.complete
     server.library.add(item("PAPER003", "Mended"))
     mended = sync.run()
     assert mended.status is Status.OK
-    assert titles(mended)["PAPER003"] == "Mended"
+    assert titles(mended) == {"PAPER003": "Mended"}
+    assert mended.cursor == cursor(server)
+    assert sync.run().status is Status.EMPTY
+
+
+def cursor(server: ZoteroServer, *quarantined: str) -> dict[str, Any]:
+    named = {"quarantined": list(quarantined)} if quarantined else {}
+    return {"library": f"groups/{GROUP}", "version": server.library.version} | named
+
+
+def test_quarantined_item_is_asked_for_again_without_reading_the_library_again(server: ZoteroServer) -> None:
+    """Each run names it, stays partial and leaves the cursor as it is; other items are not fetched again."""
+    sync = Sync(server)
+    server.library.update("PAPER003", title=None)
+    first = sync.run()
+    for _ in range(2):
+        server.requests.clear()
+        again = sync.run()
+        assert again.status is Status.PARTIAL
+        assert (again.entries, again.removed, again.problems) == ((), (), first.problems)
+        assert again.cursor == first.cursor == cursor(server, "PAPER003")
+        assert [r.query["itemKey"] for r in server.requests if "itemKey" in r.query] == ["PAPER003"]
+
+
+def test_quarantine_lets_other_changes_through_and_grows_in_order(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    server.library.update("PAPER005", title=None)
+    sync.run()
+    server.library.update("PAPER002", creators=None)
+    server.library.update("PAPER001", title="Thinking in one bit")
+    result = sync.run()
+    assert titles(result) == {"PAPER001": "Thinking in one bit"}
+    assert result.cursor == cursor(server, "PAPER002", "PAPER005")
+    server.library.update("PAPER005", title="Mended")
+    result = sync.run()
+    assert titles(result) == {"PAPER005": "Mended"}
+    assert result.status is Status.PARTIAL
+    assert result.cursor == cursor(server, "PAPER002")
+
+
+def test_quarantined_item_that_a_new_parser_can_read_needs_no_change_of_the_library(
+    server: ZoteroServer,
+) -> None:
+    sync = Sync(server)
+    sync.run()
+    sync.known = replace(sync.known, cursor=cursor(server, "PAPER004"))
+    result = sync.run()
+    assert titles(result) == {"PAPER004": "Thinking in 4 bits"}
+    assert result.entries[0].headings[0].path == ("Smaller", "Quantization")
+    assert (result.status, result.cursor) == (Status.OK, cursor(server))
+
+
+@pytest.mark.parametrize("way", ["trash", "delete"])
+def test_quarantined_item_that_is_gone_leaves_the_quarantine(server: ZoteroServer, way: str) -> None:
+    sync = Sync(server)
+    sync.run()
+    server.library.update("PAPER003", title=None)
+    sync.run()
+    getattr(server.library, way)("PAPER003")
+    result = sync.run()
+    assert (result.status, result.removed, result.problems) == (Status.OK, ("PAPER003",), ())
+    assert result.cursor == cursor(server)
+
+
+def test_quarantined_item_that_is_not_given_keeps_the_cursor(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    server.library.update("PAPER003", title=None)
+    sync.run()
+    del server.library.items["PAPER003"]  # and no word of it in the log of deletions
+    result = sync.run()
+    assert (result.status, result.cursor, result.missing) == (Status.PARTIAL, None, ("PAPER003",))
+    assert result.removed == ()
+
+
+def test_more_quarantined_items_than_one_request_takes_are_all_asked_for(server: ZoteroServer) -> None:
+    sync = Sync(server)
+    bad = [f"BAD{n:05d}" for n in range(130)]
+    server.library.add(*(item(key) for key in bad))
+    assert len(sync.run().problems) == 130
+    server.requests.clear()
+    assert len(sync.run().problems) == 130
+    assert sum("itemKey" in request.query for request in server.requests) == 2
+
+
+def test_item_that_contradicts_itself_is_read_and_named(server: ZoteroServer) -> None:
+    """Both ids are in the problem; the run is a good one all the same."""
+    sync = Sync(server)
+    server.library.update("PAPER003", archiveID="arXiv:2401.10021", url="https://arxiv.org/abs/2401.10022")
+    result = sync.run()
+    (problem,) = result.problems
+    assert problem.where == "zotero item PAPER003"
+    assert "2401.10021" in problem.message
+    assert "2401.10022" in problem.message
+    assert (result.status, result.complete, result.cursor) == (Status.OK, True, cursor(server))
+    (entry,) = (entry for entry in result.entries if entry.entry_id == "PAPER003")
+    assert entry.identifiers == {"arxiv_id": "2401.10021"}
+    assert sync.run().status is Status.EMPTY
 
 
 def test_known_item_that_turns_unreadable_is_not_removed(server: ZoteroServer) -> None:
@@ -557,7 +653,6 @@ def test_group_that_is_not_there_is_named_with_the_fix(server: ZoteroServer) -> 
     line = failed(Sync(server, group=12).run(), "group 12", "kb.toml")
     assert "404" in line
     assert len(server.requests) == 1
-
 
 
 # Waiting

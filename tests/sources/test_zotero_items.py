@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from kb.sources.entry import SourceEntry
 from kb.sources.zotero_dates import parse_date
-from kb.sources.zotero_items import ItemError, collection_paths, item_data, parse_item, plain
+from kb.sources.zotero_items import (
+    ItemError,
+    collection_paths,
+    contradictions,
+    item_data,
+    parse_item,
+    plain,
+)
 from tests.servers.zotero import item
 
 RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "api" / "zotero_v3"
@@ -127,6 +134,37 @@ def test_other_identifiers_come_from_their_field_extra_and_url() -> None:
     assert (both.venue, both.publication_state) == ("Thrift", "published")
 
 
+@pytest.mark.parametrize(
+    ("fields", "taken", "other"),
+    [
+        ({"archiveID": "arXiv:2401.10021", "url": "https://arxiv.org/abs/2401.10022"}, "2401.10021", "2401.10022"),
+        ({"DOI": "10.48550/arXiv.2401.10021", "extra": "arXiv: 2401.10022"}, "2401.10021", "2401.10022"),
+        ({"DOI": "10.1000/one", "extra": "DOI: 10.1000/two"}, "10.1000/one", "10.1000/two"),
+        ({"DOI": "10.1000/one", "url": "https://doi.org/10.1000/two"}, "10.1000/one", "10.1000/two"),
+    ],
+)  # fmt: skip
+def test_fields_that_contradict_each_other_are_named_with_both_values(
+    fields: dict[str, str], taken: str, other: str
+) -> None:
+    (line,) = contradictions(item("ABCD2345", "T", **fields))
+    assert taken in line
+    assert other in line
+    assert taken in paper(title="T", **fields).identifiers.values()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"archiveID": "arXiv:2401.10021v2", "url": "http://arxiv.org/abs/2401.10021", "DOI": "10.48550/arXiv.2401.10021"},
+        {"DOI": "10.1000/ONE", "url": "https://doi.org/10.1000/one", "extra": "DOI: 10.1000/one"},
+        {"DOI": "10.1000/one", "url": "https://arxiv.org/abs/2401.10021"},
+    ],
+)  # fmt: skip
+def test_fields_that_say_one_thing_in_several_ways_contradict_nothing(fields: dict[str, str]) -> None:
+    assert list(contradictions(item("ABCD2345", "T", **fields))) == []
+
+
 def test_only_authors_are_authors_and_a_single_field_name_is_kept_whole() -> None:
     creators = [
         {"creatorType": "editor", "firstName": "Ed", "lastName": "Itor"},
@@ -146,6 +184,10 @@ def test_only_authors_are_authors_and_a_single_field_name_is_kept_whole() -> Non
     [
         ("journalArticle", {"publicationTitle": "Journal of Thrift"}, "Journal of Thrift", "published"),
         ("journalArticle", {}, None, None),
+        ("journalArticle", {"libraryCatalog": "arXiv.org"}, None, None),
+        ("conferencePaper", {"libraryCatalog": "arXiv.org", "DOI": "10.1000/xyz"}, None, None),
+        ("bookSection", {"publisher": "arXiv"}, None, None),
+        ("conferencePaper", {"archiveID": "arXiv:2505.11821"}, None, "preprint"),
         (
             "conferencePaper",
             {"proceedingsTitle": "Proc. X", "conferenceName": "X 2025"},
