@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -20,6 +21,9 @@ _IDS_A_REQUEST = 100  # keeps the address of a request short enough for every se
 _REFUSALS = 20  # batches that arXiv may refuse before the search for the bad id is given up
 _TITLES_A_RUN = 20
 _TITLE_HITS = 25
+_MAX_QUOTE = 200  # characters of somebody else's message in one of ours
+_ID = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
+_ID_LIST = re.compile(rf"{_ID}(?:[\s,;]+{_ID}){{2,}}")
 ASK_AGAIN = timedelta(days=30)
 
 
@@ -77,12 +81,14 @@ class Run:
     def _refused(self, ids: Sequence[ArxivId], versions: dict[str, int | None], error: Refused) -> None:
         """Find the ids that arXiv objects to, by its own words or by halves, and ask for the others."""
         self.got.refusals += 1
-        named = [one for one in ids if _says(error.message, one)] if len(ids) > 1 else list(ids)
+        named = [one for one in ids if _says(error.message, one)]
+        if len(ids) == 1 or len(named) == len(ids):  # the whole request quoted says nothing of any id
+            named = list(ids) if len(ids) == 1 else []
         for one in named:
-            self.got.add_problem(str(one), f"refused: {error.message}")
+            self.got.add_problem(str(one), f"refused: {shortened(error.message)}")
         if self.got.refusals >= _REFUSALS:
             raise UpstreamError(
-                f"arxiv: {_name_ids(ids)}: refuses one batch of ids after another ({error.message})"
+                f"arxiv: {_name_ids(ids)}: refuses one batch of ids after another ({shortened(error.message)})"
             )
         rest = [one for one in ids if one not in named]
         cut = len(rest) if named else len(rest) // 2
@@ -190,8 +196,23 @@ def _says(message: str, one: ArxivId) -> bool:
 
 
 def _name_ids(ids: Sequence[ArxivId]) -> str:
-    if len(ids) <= 3:
+    if len(ids) <= 2:
         return ("id " if len(ids) == 1 else "ids ") + ", ".join(str(one) for one in ids)
+    return f"{len(ids)} ids from {ids[0]} to {ids[-1]}"
+
+
+def shortened(message: str) -> str:
+    """A message that may quote a whole request, with no more than the first and the last of its ids.
+
+    >>> shortened("incorrect id format for 2401.00001,2401.00002v2,2401.00003")
+    'incorrect id format for 3 ids from 2401.00001 to 2401.00003'
+    """
+    text = _ID_LIST.sub(_first_and_last, one_line(message))
+    return text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]}…"
+
+
+def _first_and_last(found: re.Match[str]) -> str:
+    ids = re.split(r"[\s,;]+", found.group())
     return f"{len(ids)} ids from {ids[0]} to {ids[-1]}"
 
 

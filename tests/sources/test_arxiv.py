@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -369,6 +370,26 @@ def test_a_server_that_refuses_everything_is_not_asked_for_ever(world: World) ->
     world.server.always = base.status(400)
     assert "refuses" in failed(world.fetch(*[f"2503.{n:05}" for n in range(1, 90)]))
     assert len(world.server.requests) == 20
+
+
+@pytest.mark.parametrize("code", [400, 500, 404])
+def test_a_failed_batch_is_named_by_its_first_and_last_id_whatever_the_server_quotes(
+    world: World, code: int
+) -> None:
+    world.options["page_size"] = 100
+    asked = [f"2503.{n:05}" for n in range(1, 101)]
+    entry = f"<entry><id>http://arxiv.org/api/errors#x</id><title>Error</title><summary>no: {','.join(asked)}</summary></entry>"
+
+    def refuse(handler: Handler, response: Response) -> None:
+        response.status = code
+        response.body = f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>'.encode()
+
+    world.server.always = refuse
+    result = world.fetch(*asked)
+    line = failed(result)
+    assert len(re.findall(r"2503\.\d{5}", line)) <= 4, line
+    assert len(line) < 400
+    assert all(len(str(problem)) < 400 for problem in result.problems)
 
 
 def test_an_id_that_is_none_is_named_and_not_sent(world: World) -> None:

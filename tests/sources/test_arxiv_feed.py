@@ -232,3 +232,19 @@ def recorded(name: str) -> bytes:
     """The bytes that arXiv sent; the recorder had read them as Latin-1."""
     text = (RECORDED / name).read_text(encoding="utf-8")
     return json.loads(text)["body"].encode("latin-1") if name.endswith(".json") else text.encode()
+
+
+OTHER_ANSWERS = [
+    *sorted((RECORDED.parent / "arxiv_oai").glob("*.xml")),
+    *sorted((RECORDED.parent / "zotero_v2_with_headers").glob("*.http")),
+]
+
+
+@pytest.mark.skipif(not OTHER_ANSWERS, reason="the recorded payloads are not beside this checkout")
+def test_recorded_answers_of_other_services_are_never_pages_of_papers() -> None:
+    """OAI records and other people's Atom feeds are refused, whether XML, JSON or HTTP as it was recorded."""
+    for path in OTHER_ANSWERS:
+        recorded = path.read_bytes().replace(b"\r\n", b"\n")
+        for answer in {recorded, recorded.partition(b"\n\n")[2]}:
+            with pytest.raises(PageError):
+                check(answer)

@@ -455,6 +455,43 @@ def test_every_recorded_payload_with_items_is_expected_and_loses_nothing() -> No
                 assert {heading.path[0] for heading in entry.headings} == {tag["tag"] for tag in data["tags"]}
 
 
+def _given(payload: Any) -> Iterator[str]:
+    """The papers that kb would take from `payload`, were it the answer with the items."""
+    for one in payload if isinstance(payload, list) else [payload]:
+        try:
+            entry = parse_item(one)
+        except ItemError:
+            continue
+        if entry is not None:
+            yield entry.entry_id
+
+
+@needs_recorded
+def test_answers_to_other_questions_are_never_papers() -> None:
+    """Keys, searches, groups and collections taken for items; of all of the client's answers two hold a paper."""
+    recorded = sorted((RECORDED / "api-client").glob("*.js.txt"))
+    given = {path.name: list(_given(_payload(path))) for path in recorded}
+    assert {name: keys for name, keys in given.items() if keys} == {
+        "item-data.js.txt": ["ABCD2345"],
+        "single-object-get-response.js.txt": ["X42A7DEE"],
+    }
+
+
+@needs_recorded
+def test_answers_of_the_older_api_are_never_papers() -> None:
+    """Version 2 answers in Atom, which is not JSON; its lists of types and fields are JSON, and no items."""
+    answers = sorted((RECORDED.parent / "zotero_v2_with_headers").glob("*.http"))
+    assert answers
+    for path in answers:
+        body = path.read_text().replace("\r\n", "\n").partition("\n\n")[2]
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            assert body.startswith("<?xml")
+            continue
+        assert list(_given(payload)) == []
+
+
 @needs_recorded
 def test_recorded_collections_give_their_paths() -> None:
     listed = json.loads((RECORDED / "javaapi_users_collections.json").read_text())
