@@ -16,7 +16,8 @@ import click
 
 from kb import __version__
 from kb.cli_classify import classify
-from kb.cli_taxonomy import Sections, taxonomy
+from kb.cli_parts import Sections, examples, json_option
+from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
 from kb.errors import (
     EXIT_BUG,
@@ -50,12 +51,7 @@ class _State:
 
 _MOST_ERRORS = 20
 pass_state = click.make_pass_decorator(_State)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 who = click.option("--by", envvar="KB_PERSON", help="Your name, stored with the decision [env: KB_PERSON].")
-
-
-def _epilog(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def _say(text: str, *, err: bool = False) -> None:
@@ -83,7 +79,7 @@ class _Commands(Sections):
         "Getting papers": ("sync", "import", "new"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
-        "The taxonomy": ("taxonomy",),
+        "Sorting": ("taxonomy", "classify"),
         "The site": ("build", "serve"),
     }
 
@@ -97,7 +93,7 @@ class _Commands(Sections):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog=_epilog("kb sync", "kb list quantization", "kb check && kb build"),
+    epilog=examples("kb sync", "kb list quantization", "kb check && kb build"),
 )
 @click.option(
     "--root",
@@ -127,7 +123,7 @@ def cli(context: click.Context, root: Path, verbose: int, debug: bool) -> None:
 
 
 @cli.command(
-    epilog=_epilog(
+    epilog=examples(
         "kb sync",
         "kb sync zotero lists",
         "kb sync arxiv --dry-run",
@@ -176,7 +172,7 @@ def _end_sync(
 
 @cli.command(
     "import",
-    epilog=_epilog(
+    epilog=examples(
         "kb import bibtex refs.bib",
         "kb import awesome_list README.md --name owner/repository --create",
         "kb import daily_papers daily-papers.txt",
@@ -217,7 +213,7 @@ def import_(
     return _end_sync(report, as_json, print_sync, sync_json)
 
 
-@cli.command(epilog=_epilog("kb new 2504.04823", "kb new https://arxiv.org/abs/2504.10903"))
+@cli.command(epilog=examples("kb new 2504.04823", "kb new https://arxiv.org/abs/2504.10903"))
 @click.argument("arxiv_id_or_url")
 @pass_state
 def new(state: _State, arxiv_id_or_url: str) -> int:
@@ -234,7 +230,7 @@ def new(state: _State, arxiv_id_or_url: str) -> int:
 # Deciding
 
 
-@cli.command(epilog=_epilog("kb candidates", "kb candidates --state suspicious", "kb candidates --json"))
+@cli.command(epilog=examples("kb candidates", "kb candidates --state suspicious", "kb candidates --json"))
 @click.option(
     "--state", "wanted", type=click.Choice(["candidate", "unresolved", "suspicious"]), help="Only these."
 )
@@ -254,7 +250,7 @@ def candidates(state: _State, wanted: str | None, as_json: bool) -> int:
 
 
 @cli.command(
-    epilog=_epilog("kb accept c-1a2b3c4d", "kb accept 2504.04823", "kb accept --all --source daily_papers")
+    epilog=examples("kb accept c-1a2b3c4d", "kb accept 2504.04823", "kb accept --all --source daily_papers")
 )
 @click.argument("ids", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every candidate that is known well enough.")
@@ -280,7 +276,7 @@ def accept(state: _State, ids: tuple[str, ...], everything: bool, source: str | 
 
 
 @cli.command(
-    epilog=_epilog(
+    epilog=examples(
         'kb reject c-1a2b3c4d --reason "not about language models"',
         "kb reject liu2025quantization --reason duplicate",
     )
@@ -298,7 +294,7 @@ def reject(state: _State, name: str, reason: str, by: str | None) -> int:
 
 
 @cli.command(
-    epilog=_epilog("kb same liu2025quantization liu2025empirical", "kb same c-1a2b3c4d liu2025quantization")
+    epilog=examples("kb same liu2025quantization liu2025empirical", "kb same c-1a2b3c4d liu2025quantization")
 )
 @click.argument("a")
 @click.argument("b")
@@ -312,7 +308,7 @@ def same(state: _State, a: str, b: str, by: str | None) -> int:
     return EXIT_OK
 
 
-@cli.command(epilog=_epilog("kb different c-1a2b3c4d liu2025quantization"))
+@cli.command(epilog=examples("kb different c-1a2b3c4d liu2025quantization"))
 @click.argument("a")
 @click.argument("b")
 @who
@@ -325,7 +321,7 @@ def different(state: _State, a: str, b: str, by: str | None) -> int:
     return EXIT_OK
 
 
-@cli.command(epilog=_epilog("kb unmerge liu2025empirical"))
+@cli.command(epilog=examples("kb unmerge liu2025empirical"))
 @click.argument("key")
 @pass_state
 def unmerge(state: _State, key: str) -> int:
@@ -337,7 +333,7 @@ def unmerge(state: _State, key: str) -> int:
 
 
 @cli.command(
-    epilog=_epilog(
+    epilog=examples(
         "kb resolve liu2025quantization title --mine", "kb resolve liu2025quantization venue --theirs"
     )
 )
@@ -363,7 +359,7 @@ def resolve(state: _State, key: str, field: str, mine: bool | None) -> int:
 
 @cli.command(
     "list",
-    epilog=_epilog(
+    epilog=examples(
         "kb list --branch smaller/quantization --year 2025",
         "kb list --review draft --json",
         "kb list early exit",
@@ -398,7 +394,7 @@ def list_(state: _State, /, as_json: bool, **filters: Any) -> int:
 
 
 @cli.command(
-    epilog=_epilog(
+    epilog=examples(
         "kb show liu2025quantization", "kb show 2504.04823", "kb show liu2025quantization --provenance"
     )
 )
@@ -422,7 +418,7 @@ def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-@cli.command(epilog=_epilog("kb check", "kb check --only identifiers-unique --json", "kb check --errors"))
+@cli.command(epilog=examples("kb check", "kb check --only identifiers-unique --json", "kb check --errors"))
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
 @click.option("--errors", "errors_only", is_flag=True, help="Leave warnings out.")
 @json_option
@@ -453,7 +449,7 @@ def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool
 # Rendering
 
 
-@cli.command(epilog=_epilog("kb build", "kb build --clean"))
+@cli.command(epilog=examples("kb build", "kb build --clean"))
 @click.option("--clean", is_flag=True, help="Build every page again.")
 @json_option
 @pass_state
@@ -470,7 +466,7 @@ def build(state: _State, clean: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-@cli.command(epilog=_epilog("kb serve", "kb serve --port 8001"))
+@cli.command(epilog=examples("kb serve", "kb serve --port 8001"))
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @pass_state
 def serve(state: _State, port: int) -> int:

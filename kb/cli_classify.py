@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kb.cli_parts import Sections, examples, json_option
 from kb.errors import EXIT_OK, EXIT_PARTIAL, UsageError
 
 if TYPE_CHECKING:
     from kb.classify.predict import Prediction
 
 
-def _epilog(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 words_option = click.option(
     "--words-only", is_flag=True, help="Use no embeddings, only words: quicker, a little less sure."
 )
@@ -31,13 +27,13 @@ data_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Sections, epilog=examples("kb classify apply", "kb classify predict papers.jsonl --json"))
 def classify() -> None:
     """Sort papers into branches, stages and scope, with probabilities and evidence."""
 
 
 @classify.command(
-    epilog=_epilog(
+    epilog=examples(
         "kb classify predict papers.jsonl --json",
         'echo \'{"title": "Shorter chains of thought"}\' | kb classify predict - --json',
     )
@@ -96,7 +92,7 @@ def _show(prediction: Prediction, as_json: bool) -> None:
     click.echo("; ".join(parts))
 
 
-@classify.command(epilog=_epilog("kb classify apply", "kb classify apply --dry-run"))
+@classify.command(epilog=examples("kb classify apply", "kb classify apply --dry-run"))
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @words_option
 @json_option
@@ -126,7 +122,7 @@ def apply(state: Any, dry_run: bool, words_only: bool, as_json: bool) -> int:
 
 
 @classify.command(
-    epilog=_epilog("kb classify train --data labelled", "kb classify train --data DIR --out weights")
+    epilog=examples("kb classify train --data labelled", "kb classify train --data DIR --out weights")
 )
 @data_option
 @click.option(
@@ -152,7 +148,7 @@ def train(state: Any, data: Path, out: Path | None) -> int:
 
 
 @classify.command(
-    epilog=_epilog("kb classify evaluate --data labelled", "kb classify evaluate --data labelled --json")
+    epilog=examples("kb classify evaluate --data labelled", "kb classify evaluate --data labelled --json")
 )
 @data_option
 @words_option

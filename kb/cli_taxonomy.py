@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from kb.cli_parts import Sections, examples, json_option
 from kb.errors import EXIT_OK
 from kb.text import one_line
 
@@ -26,29 +27,9 @@ class State(Protocol):
 
 
 dry_option = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-def _epilog(*lines: str) -> str:
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-class Sections(click.Group):
-    """Shows whole sentences about its commands, sorted by what they are for."""
-
-    sections: ClassVar[Mapping[str, Sequence[str]]] = {}
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        placed = {name for names in self.sections.values() for name in names}
-        rest = [name for name in self.list_commands(ctx) if name not in placed]
-        for title, names in {**self.sections, "More" if placed else "Commands": rest}.items():
-            rows = [(n, self.commands[n].get_short_help_str(limit=200)) for n in names if n in self.commands]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
-
-
-@click.group(cls=Sections, epilog=_epilog("kb taxonomy report", "kb taxonomy rename --help"))
+@click.group(cls=Sections, epilog=examples("kb taxonomy report", "kb taxonomy rename --help"))
 def taxonomy() -> None:
     """Change the branches that papers are sorted into; every label, heading and link comes along.
 
@@ -57,7 +38,7 @@ def taxonomy() -> None:
 
 
 @taxonomy.command(
-    epilog=_epilog(
+    epilog=examples(
         "kb taxonomy rename faster/early-exit early-stopping",
         'kb taxonomy rename faster/early-exit early-stopping --title "Stopping early"',
     )
@@ -75,7 +56,7 @@ def rename(state: State, old: str, new: str, title: str | None, dry_run: bool, a
     return _show(retaxonomy.rename(state.config(), old, new, title=title, dry_run=dry_run), as_json)
 
 
-@taxonomy.command(epilog=_epilog("kb taxonomy merge faster/self-consistency faster/sampling --dry-run"))
+@taxonomy.command(epilog=examples("kb taxonomy merge faster/self-consistency faster/sampling --dry-run"))
 @click.argument("gone")
 @click.argument("into")
 @dry_option
@@ -88,7 +69,7 @@ def merge(state: State, gone: str, into: str, dry_run: bool, as_json: bool) -> i
     return _show(retaxonomy.merge(state.config(), gone, into, dry_run=dry_run), as_json)
 
 
-@taxonomy.command(epilog=_epilog("kb taxonomy move smaller/architecture faster"))
+@taxonomy.command(epilog=examples("kb taxonomy move smaller/architecture faster"))
 @click.argument("branch")
 @click.argument("parent")
 @dry_option
@@ -102,7 +83,7 @@ def move(state: State, branch: str, parent: str, dry_run: bool, as_json: bool) -
 
 
 @taxonomy.command(
-    epilog=_epilog(
+    epilog=examples(
         'kb taxonomy split smaller/quantization ptq="Post-Training Quantization" qat',
         "kb taxonomy split faster/sampling early-rejection --beside",
     )
@@ -126,7 +107,7 @@ def split(
     return _show(retaxonomy.split(state.config(), branch, pairs, beside=beside, dry_run=dry_run), as_json)
 
 
-@taxonomy.command(epilog=_epilog("kb taxonomy migrate"))
+@taxonomy.command(epilog=examples("kb taxonomy migrate"))
 @dry_option
 @json_option
 @click.pass_obj
@@ -137,7 +118,7 @@ def migrate(state: State, dry_run: bool, as_json: bool) -> int:
     return _show(retaxonomy.migrate(state.config(), dry_run=dry_run), as_json)
 
 
-@taxonomy.command(epilog=_epilog("kb taxonomy report", "kb taxonomy report --json"))
+@taxonomy.command(epilog=examples("kb taxonomy report", "kb taxonomy report --json"))
 @json_option
 @click.pass_obj
 def report(state: State, as_json: bool) -> int:

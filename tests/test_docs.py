@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from kb import errors
@@ -73,7 +74,9 @@ def test_every_command_shown_in_the_readme_exists(readme: str) -> None:
         words = line.split("#")[0].split()
         if words[0] in {"--help", "-h", "--version"}:
             continue
-        command = cli.commands.get(words[0])
+        command: click.Command | None = cli.commands.get(words[0])
+        if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+            command = command.commands.get(words[1])
         assert command is not None, line
         known = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)

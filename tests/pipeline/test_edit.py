@@ -88,7 +88,7 @@ def test_new_says_why_it_makes_nothing(two: KnowledgeBase, arxiv: ArxivServer) -
     """No id, a record that is there, an unknown id, a rejected one, an arXiv that does not answer."""
     refused(two, "new", "hello", words=("'hello'", "no arXiv id"))
     refused(two, "new", X, words=(X, "is here already", ALMEIDA))
-    refused(two, "new", "2504.09999", words=("2504.09999", "does not know"), code=7)
+    refused(two, "new", "2504.09999", words=("2504.09999", "arXiv has no"), code=7)
     done(two.run("reject", ALMEIDA, "--reason", "no"))
     refused(two, "new", X, words=(X, "was rejected before", "_decisions.yaml"))
     arxiv.always = status(503)
