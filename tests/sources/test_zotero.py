@@ -59,9 +59,7 @@ def server() -> Iterator[ZoteroServer]:
 class Sync:
     """A source and what its pipeline would remember between two runs."""
 
-    def __init__(
-        self, server: ZoteroServer, key: str | None = None, group: int | None = GROUP, **http: Any
-    ) -> None:
+    def __init__(self, server: ZoteroServer, key: str | None = None, group: int = GROUP, **http: Any) -> None:
         patience = {
             "timeout_s": 2.0,
             "tries": 3,
