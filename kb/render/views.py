@@ -434,7 +434,7 @@ def voices_of(group: Iterable[Assignment]) -> Voices:
     guesses: dict[Guess, None] = {}
     for each in group:
         if each.by is Witness.CLASSIFIER:
-            sure = f"{each.confidence:.0%}" if each.confidence is not None else None
+            sure = _percent(each.confidence) if each.confidence is not None else None
             guesses[Guess(each.source, sure, each.evidence)] = None
         elif each.by is Witness.LIST:
             found["lists"].append(each.source)
@@ -447,6 +447,11 @@ def voices_of(group: Iterable[Assignment]) -> Voices:
             found["people"].append(each.source)
     unique = {name: tuple(dict.fromkeys(names)) for name, names in found.items()}
     return Voices(unique["confirmed"], unique["rejected"], unique["lists"], unique["people"], tuple(guesses))
+
+
+def _percent(confidence: float) -> str:
+    """Nothing is certain because it was rounded."""
+    return "over 99%" if confidence > 0.99 else f"{confidence:.0%}"
 
 
 def _named_sources(paper: Paper) -> set[str]:
