@@ -163,14 +163,8 @@ def same(config: Config, a: str, b: str, *, by: str | None = None, date: str | N
         if a != b and a in store.library and b in store.library:
             return Done((a,), join_records(store, a, b, by=by, date=date))
         pairs = _pairs(store, a, b, by, date)
-        decisions = _without(store.decisions, pairs)
-        decisions = decisions.model_copy(update={"same": (*decisions.same, *pairs)})
-        write_decisions(store, decisions)
-        plan = reconcile(store.base(decisions=decisions), [])
-        write_plan(store, plan)
-        keys = tuple(
-            sorted({key for pair in pairs for ref in (pair.a, pair.b) if (key := _key_of(plan, ref))})
-        )
+        rest = _without(store.decisions, pairs)
+        keys = _obey(store, rest.model_copy(update={"same": (*rest.same, *pairs)}), pairs)
         return Done(keys, f"{a} and {b} are one work")
 
 
@@ -179,15 +173,17 @@ def different(config: Config, a: str, b: str, *, by: str | None = None, date: st
     with locked(config):
         store = open_store(config)
         pairs = _pairs(store, a, b, by, date)
-        decisions = _without(store.decisions, pairs)
-        decisions = decisions.model_copy(update={"different": (*decisions.different, *pairs)})
-        write_decisions(store, decisions)
-        plan = reconcile(store.base(decisions=decisions), [])
-        write_plan(store, plan)
-        keys = tuple(
-            sorted({key for pair in pairs for ref in (pair.a, pair.b) if (key := _key_of(plan, ref))})
-        )
+        rest = _without(store.decisions, pairs)
+        keys = _obey(store, rest.model_copy(update={"different": (*rest.different, *pairs)}), pairs)
         return Done(keys, f"{a} and {b} are different works")
+
+
+def _obey(store: Store, decisions: Decisions, pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """Write `decisions`, bring the records in line, and give the keys that `pairs` now belong to."""
+    write_decisions(store, decisions)
+    plan = reconcile(store.base(decisions=decisions), [])
+    write_plan(store, plan)
+    return tuple(sorted({key for pair in pairs for ref in (pair.a, pair.b) if (key := _key_of(plan, ref))}))
 
 
 def unmerge(config: Config, key: str) -> Done:
