@@ -8,7 +8,8 @@
     │   ├── NotAuthorised       5   a source refused the key, or wants one
     │   └── NotGiven            7   a source answered without what was asked for
     ├── LockError               6   another kb process holds the lock
-    └── SafetyStop              7   going on would remove or rewrite too much
+    ├── SafetyStop              7   going on would remove or rewrite too much
+    └── RunStopped              7   an evaluation cannot go on; what was done is kept
 
 An error says what is wrong, where, and how to mend it, in one line. Anything else that escapes is a
 bug and is shown as one.
@@ -123,5 +124,11 @@ class LockError(KbError):
 
 class SafetyStop(KbError):
     """Going on would remove or rewrite more than a person is likely to want."""
+
+    exit_code = EXIT_PARTIAL
+
+
+class RunStopped(KbError):
+    """An evaluation cannot go on. What was done is kept, and the same command goes on from there."""
 
     exit_code = EXIT_PARTIAL

@@ -1,0 +1,134 @@
+"""Chained arithmetic modulo 100, with every step written out.
+
+    a=37;b=a+45;c=b*03;c?            the question
+    b=37+45=82;c=82*03=46;#46        the answer
+
+A step restates the value it starts from, so that it says all its premises: a wrong step is told apart as one that
+started from something else (premise), one that computed badly (calculation), and a wrong last word after right steps
+(conclusion). Numbers have two digits, so chains of one length have one number of tokens.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from string import ascii_lowercase
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from kb.harness.types import ErrorKind, Frozen, Sample, Score, Split, split_of
+
+LONGEST = len(ascii_lowercase) - 1
+_STEP = re.compile(r"([a-z])=(\d+)([-+*])(\d+)=(\d+)")
+
+
+class ChainTask(Frozen):
+    """Chains of additions, subtractions and multiplications modulo 100.
+
+    Attributes:
+        steps: lengths; samples take them in turn.
+        difficulty: 1 adds and subtracts one digit, 2 two digits, 3 multiplies by 2 to 9 as well.
+    """
+
+    name: ClassVar[str] = "chain"
+    version: ClassVar[str] = "1"
+
+    steps: tuple[int, ...] = Field((2, 4, 8, 12, 16), min_length=1)
+    difficulty: int = Field(3, ge=1, le=3)
+
+    @field_validator("steps")
+    @classmethod
+    def _lengths(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 1 or max(value) > LONGEST:
+            raise ValueError(f"a chain has 1 to {LONGEST} steps")
+        return value
+
+    def samples(self, n: int, seed: int, split: Split = Split.EVAL) -> list[Sample]:
+        """See `kb.harness.types.Task`. The split is kept by the prompt's hash: no prompt serves two uses."""
+        made: list[Sample] = []
+        seen: set[str] = set()
+        for index in range(n):
+            steps = self.steps[index % len(self.steps)]
+            draw = random.Random(f"chain/{self.difficulty}/{steps}/{seed}/{index}")  # noqa: S311 - not a secret
+            while True:
+                sample = self.draw(draw, steps, id=f"{seed}-{index}")
+                if split_of(sample.prompt) is split and sample.prompt not in seen:
+                    break
+            seen.add(sample.prompt)
+            made.append(sample)
+        return made
+
+    def draw(self, draw: random.Random, steps: int, id: str = "") -> Sample:
+        """One chain of this length."""
+        value = draw.randrange(100)
+        question = [f"a={value:02d}"]
+        said = []
+        for at in range(1, steps + 1):
+            before, now = ascii_lowercase[at - 1 : at + 1]
+            operation, operand = self._operation(draw)
+            after = apply(value, operation, operand)
+            question.append(f"{now}={before}{operation}{operand:02d}")
+            said.append(f"{now}={value:02d}{operation}{operand:02d}={after:02d}")
+            value = after
+        answer = f"{value:02d}"
+        return Sample(
+            id=id,
+            prompt=";".join([*question, f"{ascii_lowercase[steps]}?"]),
+            answer=answer,
+            steps=tuple(said),
+            group=f"{steps:02d} steps",
+            solution=";".join([*said, f"#{answer}"]),
+        )
+
+    def _operation(self, draw: random.Random) -> tuple[str, int]:
+        if self.difficulty == 3 and draw.random() < 1 / 3:
+            return "*", draw.randrange(2, 10)
+        return draw.choice("+-"), draw.randrange(1, 10 if self.difficulty == 1 else 100)
+
+    def score(self, sample: Sample, output: str) -> Score:
+        """Right if the number after # is the gold one. Steps are judged by what they say, up to the first wrong one."""
+        body, mark, tail = output.strip().partition("#")
+        said = [part.strip() for part in body.split(";") if part.strip()]
+        gold = sample.steps or ()
+        right = 0
+        kind: ErrorKind | None = None
+        for at, step in enumerate(gold):
+            if at < len(said) and said[at] == step:
+                right += 1
+                continue
+            kind = _kind(said[at], step) if at < len(said) else ErrorKind.FORM
+            break
+        first = right if kind else None
+        found = re.match(r"\s*(\d+)", tail)
+        extracted = found.group(1) if mark and found else None
+        value = 1.0 if extracted is not None and int(extracted) == int(sample.answer) else 0.0
+        if kind is None and (value == 0.0 or len(said) > len(gold)):
+            first, kind = len(gold), ErrorKind.CONCLUSION if extracted is not None else ErrorKind.FORM
+        if value:
+            why = "right" if kind is None else f"right after a wrong step {right + 1} ({kind.value})"
+        elif extracted is None:
+            why = "no answer after #"
+        else:
+            why = f"{extracted}, not {sample.answer}: {kind.value if kind else 'wrong'} at step {right + 1}"
+        return Score(value, extracted, why, first, kind, right, len(gold))
+
+
+def apply(value: int, operation: str, operand: int) -> int:
+    """One step, modulo 100."""
+    match operation:
+        case "+":
+            return (value + operand) % 100
+        case "-":
+            return (value - operand) % 100
+        case "*":
+            return value * operand % 100
+    raise ValueError(operation)
+
+
+def _kind(said: str, gold: str) -> ErrorKind:
+    """What is wrong with a step: whether it is one, whether it starts from what was given, whether it computes."""
+    mine, theirs = _STEP.fullmatch(said), _STEP.fullmatch(gold)
+    if mine is None or theirs is None:
+        return ErrorKind.FORM
+    return ErrorKind.PREMISE if mine.groups()[:4] != theirs.groups()[:4] else ErrorKind.CALCULATION
