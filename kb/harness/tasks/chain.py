@@ -65,7 +65,7 @@ class ChainTask(Frozen):
         question = [f"a={value:02d}"]
         said = []
         for at in range(1, steps + 1):
-            before, now = ascii_lowercase[at - 1 : at + 1]
+            before, now = ascii_lowercase[at - 1], ascii_lowercase[at]
             operation, operand = self._operation(draw)
             after = apply(value, operation, operand)
             question.append(f"{now}={before}{operation}{operand:02d}")
