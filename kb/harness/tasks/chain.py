@@ -17,10 +17,13 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from kb.errors import UsageError
 from kb.harness.types import ErrorKind, Frozen, Sample, Score, Split, split_of
 
 LONGEST = len(ascii_lowercase) - 1
-_STEP = re.compile(r"([a-z])=(\d+)([-+*])(\d+)=(\d+)")
+MISSES = 10_000
+"""Draws in a row without a new sample, after which there is none left."""
+_STEP = re.compile(r"([a-z])=([0-9]{2})([-+*])([0-9]{2})=([0-9]{2})")
 
 
 class ChainTask(Frozen):
@@ -45,16 +48,26 @@ class ChainTask(Frozen):
         return value
 
     def samples(self, n: int, seed: int, split: Split = Split.EVAL) -> list[Sample]:
-        """See `kb.harness.types.Task`. The split is kept by the prompt's hash: no prompt serves two uses."""
+        """See `kb.harness.types.Task`. The split is kept by the prompt's hash: no prompt serves two uses.
+
+        Raises:
+            UsageError: there are not so many different chains of a length.
+        """
         made: list[Sample] = []
         seen: set[str] = set()
         for index in range(n):
             steps = self.steps[index % len(self.steps)]
             draw = random.Random(f"chain/{self.difficulty}/{steps}/{seed}/{index}")  # noqa: S311 - not a secret
-            while True:
+            for _ in range(MISSES):
                 sample = self.draw(draw, steps, id=f"{seed}-{index}")
                 if split_of(sample.prompt) is split and sample.prompt not in seen:
                     break
+            else:
+                raise UsageError(
+                    f"there are no {n} different samples for {split.value}: chains of {steps} steps have run out",
+                    field="n",
+                    fix=f"at most {index} samples, longer chains, or a greater difficulty",
+                )
             seen.add(sample.prompt)
             made.append(sample)
         return made
@@ -100,9 +113,10 @@ class ChainTask(Frozen):
             kind = _kind(said[at], step) if at < len(said) else ErrorKind.FORM
             break
         first = right if kind else None
-        found = re.match(r"\s*(\d+)", tail)
+        found = re.match(r"\s*([0-9]+)", tail)
         extracted = found.group(1) if mark and found else None
-        value = 1.0 if extracted is not None and int(extracted) == int(sample.answer) else 0.0
+        # Compared as text: int() refuses a number of thousands of digits, and a broken model writes such.
+        value = 1.0 if extracted is not None and extracted.lstrip("0") == sample.answer.lstrip("0") else 0.0
         if kind is None and (value == 0.0 or len(said) > len(gold)):
             first, kind = len(gold), ErrorKind.CONCLUSION if extracted is not None else ErrorKind.FORM
         if value:
