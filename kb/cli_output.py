@@ -54,7 +54,7 @@ def count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun if number == 1 else many}"
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """On a terminal folded to its width; into a file or a pipe one line a row, however long."""
     clean = [[_STEERING.sub("", cell) for cell in row] for row in rows]
     console = Console(highlight=False)
@@ -188,7 +188,7 @@ def print_list(papers: Sequence[Paper], *, filtered: bool) -> None:
         branches = sorted({label.branch for label in paper.labels if label.state.value != "rejected"})
         review = paper.review.state.value if paper.review else ""
         rows.append([paper.key, str(paper.year or ""), paper.title, ", ".join(branches), review])
-    _print_table(["key", "year", "title", "branches", "review"], rows)
+    print_table(["key", "year", "title", "branches", "review"], rows)
     say(count(len(papers), "record"))
 
 
@@ -201,7 +201,7 @@ def print_paper(paper: Paper, witnesses: Mapping[str, Sequence[str]]) -> None:
             row.append("; ".join(witnesses.get(name, ())))
         rows.append(row)
     say(paper.key)
-    _print_table(["field", "value", *(["who says so"] if witnesses else [])], rows)
+    print_table(["field", "value", *(["who says so"] if witnesses else [])], rows)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -235,7 +235,7 @@ def print_candidates(found: Sequence[Candidate]) -> None:
     for candidate in found:
         title = candidate.title or ", ".join(candidate.identifiers.values()) or candidate.url or ""
         rows.append([candidate.id, candidate.state.value, title, candidate.reason])
-    _print_table(["id", "state", "title", "why it waits"], rows)
+    print_table(["id", "state", "title", "why it waits"], rows)
     say(f"{len(found)} waiting")
 
 

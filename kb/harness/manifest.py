@@ -23,10 +23,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-from kb.harness.spec import RunSpec, data_hash, experiment
+from kb.harness.spec import RunSpec, data_hash, experiment, portable
 from kb.harness.types import Sample, Task
 
 FORMAT = 1
@@ -49,7 +49,7 @@ def first_manifest(
     commit: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The manifest of a run that has not begun."""
-    plain = {name: value if name == "template" else portable(value) for name, value in spec.to_data().items()}
+    plain = portable(spec.to_data())
     return {
         "format": FORMAT,
         "id": spec.run_id,
@@ -105,19 +105,6 @@ def commit_of(folder: Path) -> dict[str, Any] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return {"revision": revision, "changed": bool(changed)}
-
-
-def portable(value: Any) -> Any:
-    """Plain data in which an absolute path keeps only its last part: the folders above it are a person's own."""
-    if isinstance(value, Mapping):
-        return {str(key): portable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [portable(item) for item in value]
-    if isinstance(value, str) and len(value) < 4096 and "\n" not in value:
-        path = PurePath(value)
-        if path.is_absolute() and len(path.parts) > 2:
-            return path.name
-    return value
 
 
 def dump_manifest(manifest: Mapping[str, Any]) -> str:

@@ -216,8 +216,8 @@ def _baseline(spec: RunSpec, runs: Path) -> Mapping[Key, SampleResult]:
         )
     mine = spec.to_data()
     alike = ("task", "seed", "template", "chat", "decoding")
-    theirs = {name: found.spec.get(name) for name in alike} | {"engine": found.spec["engine"]["engine"]}
-    ours = {name: mine[name] for name in alike} | {"engine": mine["engine"]["engine"]}
+    theirs = {name: found.spec.get(name) for name in alike} | {"engine": found.spec["engine"]["name"]}
+    ours = {name: mine[name] for name in alike} | {"engine": mine["engine"]["name"]}
     if difference := first_difference(theirs, ours, [*alike, "engine"]):
         name, before, now = difference
         raise UsageError(

@@ -2,10 +2,10 @@
 
     model: reference
     quantizer: {method: rtn, bits: 4, group_size: 32}
-    task: {task: chain, steps: [2, 4, 8]}
+    task: {name: chain, steps: [2, 4, 8]}
     n: 300
 
-Everything else has a default. `task: chain` is short for `task: {task: chain}`, and so are a quantizer's method and an
+Everything else has a default. `task: chain` is short for `task: {name: chain}`, and so are a quantizer's method and an
 engine's name. Two specs with the same canonical JSON are one experiment; its hash is in the run's id.
 """
 
@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -29,7 +30,7 @@ PACE = frozenset({"batch_size", "threads", "concurrency", "timeout_s", "tries"})
 """Options of engines that say how fast, not what. A run that ran out of memory goes on with a smaller batch."""
 
 LineOf = Callable[[tuple[str | int, ...]], int | None]
-_KEYS = {"task": "task", "quantizer": "method", "engine": "engine"}
+_KEYS = {"task": "name", "quantizer": "method", "engine": "name"}
 _FIXES = {
     "model": "add one, such as model: reference (kb eval run --help names the kinds)",
     "task": "add one, such as task: chain (kb eval tasks lists them)",
@@ -56,14 +57,14 @@ class RunSpec(Frozen):
 
     Attributes:
         model: "reference", a folder, a Hugging Face id (id@revision), a .gguf file, a server's URL (url#model).
-        task: the task's name under "task" and its options.
+        task: the task's "name" and its options.
         n: how many samples.
         seed: of the samples. Decoding has its own.
         quantizer: the method under "method" and its options; "none" takes the model as it is.
         kv: bits and group size of the key/value cache; None keeps it at full precision.
         template: what is put around a question; holds {prompt} once.
         chat: the template's result is one user message in the tokenizer's own chat format.
-        engine: the engine's name under "engine" and its options.
+        engine: the engine's "name" and its options.
         calibration: for a quantizer that needs it.
         baseline: id of the run whose outputs this one is held against (differs_at).
         kl: measure the divergence from the model before quantization.
@@ -83,7 +84,7 @@ class RunSpec(Frozen):
     template: str = "{prompt}"
     chat: bool = False
     decoding: Decoding = Decoding()
-    engine: dict[str, Any] = {"engine": IN_PROCESS}  # noqa: RUF012
+    engine: dict[str, Any] = {"name": IN_PROCESS}  # noqa: RUF012
     calibration: CalibrationSpec | None = None
     baseline: str | None = None
     kl: bool = False
@@ -104,7 +105,7 @@ class RunSpec(Frozen):
         for name, key in _KEYS.items():
             if not isinstance(getattr(self, name).get(key), str):
                 raise ValueError(f"{name}: must say which one: {name}: {{{key}: ...}}")
-        engine = str(self.engine["engine"])
+        engine = str(self.engine["name"])
         if engine != IN_PROCESS:
             for name, given in (
                 ("quantizer", self.quantizer["method"] != "none"),
@@ -137,7 +138,7 @@ class RunSpec(Frozen):
     @property
     def hash(self) -> str:
         """16 hex digits that name the experiment."""
-        return data_hash(experiment(self.to_data()))
+        return data_hash(experiment(portable(self.to_data())))
 
     @property
     def run_id(self) -> str:
@@ -145,10 +146,10 @@ class RunSpec(Frozen):
         if self.name:
             return self.name
         parts = [
-            "-".join(self.model.rstrip("/").split("/")[-2:]),
+            "-".join(portable(self.model).rstrip("/").split("/")[-2:]),
             _short(self.quantizer),
             f"kv{self.kv.get('bits', '')}" if self.kv else "",
-            str(self.task["task"]),
+            str(self.task["name"]),
             f"n{self.n}-s{self.seed}",
         ]
         words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.") for part in parts]
@@ -161,6 +162,19 @@ def _short(quantizer: Mapping[str, Any]) -> str:
         return "none"
     bits, group = quantizer.get("bits"), quantizer.get("group_size")
     return f"{method}{bits or ''}" + (f"g{group}" if isinstance(group, int) and group > 0 else "")
+
+
+def portable(value: Any) -> Any:
+    """Plain data in which an absolute path keeps only its last part: the folders above it are a person's own."""
+    if isinstance(value, Mapping):
+        return {str(key): item if key == "template" else portable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [portable(item) for item in value]
+    if isinstance(value, str) and len(value) < 4096 and "\n" not in value:
+        path = PurePath(value)
+        if path.is_absolute() and len(path.parts) > 2:
+            return path.name
+    return value
 
 
 def experiment(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,11 +246,18 @@ FULL = "full"
 
 
 def parse_grid(
-    data: Mapping[str, Any], *, file: str | None = None, line_of: LineOf | None = None
+    data: Mapping[str, Any],
+    *,
+    complete: Callable[[RunSpec], RunSpec] = lambda spec: spec,
+    file: str | None = None,
+    line_of: LineOf | None = None,
 ) -> list[RunSpec]:
     """The cells of a sweep: a run's spec in which model, task, seed, quantizer and kv may be lists.
 
     Cells at full precision come first where others are held against them.
+
+    Args:
+        complete: writes out the defaults of each cell's parts (`Parts.complete`): a cell's id comes from all settings.
 
     Raises:
         UsageError: as `parse_spec`; an empty list; two cells that are the same; a baseline that is not in the grid.
@@ -255,7 +276,7 @@ def parse_grid(
         points = [{**point, axis: value} for point in points for value in values]
     wants_full = data.get("baseline") == FULL
     cells = [
-        parse_spec({**point, "baseline": None} if wants_full else point, file=file, line_of=line_of)
+        complete(parse_spec({**point, "baseline": None} if wants_full else point, file=file, line_of=line_of))
         for point in points
     ]
     ids = [cell.run_id for cell in cells]

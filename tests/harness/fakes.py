@@ -120,16 +120,16 @@ class FakeParts:
     engines: list[Knows] = field(default_factory=list)
 
     def task(self, options: Mapping[str, Any]) -> Task:
-        if options["task"] == "once":
+        if options["name"] == "once":
             return Once()
         return parse_options(
-            ChainTask, {name: value for name, value in options.items() if name != "task"}, "task chain"
+            ChainTask, {name: value for name, value in options.items() if name != "name"}, "task chain"
         )
 
     def complete(self, spec: RunSpec) -> RunSpec:
         task = self.task(spec.task)
         options = task.model_dump(mode="json") if isinstance(task, ChainTask) else {}
-        return spec.model_copy(update={"task": {"task": task.name, **options}})
+        return spec.model_copy(update={"task": {"name": task.name, **options}})
 
     def needs_calibration(self, spec: RunSpec) -> bool:
         return spec.quantizer["method"] == "gptq"

@@ -17,7 +17,7 @@ from tests.harness.fakes import FakeParts
 
 
 def spec(**changes: Any) -> RunSpec:
-    return parse_spec({"model": "m", "task": {"task": "chain", "steps": [2, 4]}, "n": 10, **changes})
+    return parse_spec({"model": "m", "task": {"name": "chain", "steps": [2, 4]}, "n": 10, **changes})
 
 
 def test_a_run_holds_every_sample_with_its_score(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_no_memory_is_one_line_and_nothing_is_lost(tmp_path: Path, when: str, fa
     )
     with pytest.raises(RunStopped, match="batch_size"):
         run(spec(), tmp_path, parts=parts)
-    smaller = spec(engine={"engine": "transformers", "batch_size": 1})
+    smaller = spec(engine={"name": "transformers", "batch_size": 1})
     assert len(run(smaller, tmp_path, parts=FakeParts()).samples) == 10
 
 
@@ -186,7 +186,7 @@ def test_a_run_says_where_it_leaves_its_baseline(tmp_path: Path) -> None:
     [
         ({"seed": 1}, "has seed 0, this run 1"),
         ({"n": 20}, "has 10 samples, this run 20"),
-        ({"task": {"task": "chain", "steps": [2]}}, "has task.steps"),
+        ({"task": {"name": "chain", "steps": [2]}}, "has task.steps"),
         ({"engine": "openai", "quantizer": "none"}, "has engine 'transformers', this run 'openai'"),
         ({"baseline": "nobody"}, "no run here: nobody"),
     ],
@@ -224,7 +224,7 @@ def test_a_task_without_samples_is_refused(tmp_path: Path) -> None:
 
     class Empty(FakeParts):
         def task(self, options: Any) -> Any:
-            task = super().task({"task": "once"})
+            task = super().task({"name": "once"})
             task.samples = lambda n, seed, split=Split.EVAL: []
             return task
 

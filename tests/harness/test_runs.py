@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from kb.errors import DataError, LockError, UsageError
-from kb.harness.manifest import portable
 from kb.harness.results import SampleResult
 from kb.harness.runs import RunWriter, list_runs, load_run, write_run
+from kb.harness.spec import portable
 
 MANIFEST: dict[str, Any] = {
     "format": 1,
     "id": "r",
     "state": "running",
-    "spec": {"model": "reference", "engine": {"engine": "transformers", "batch_size": 8}, "seed": 0},
+    "spec": {"model": "reference", "engine": {"name": "transformers", "batch_size": 8}, "seed": 0},
     "model": {"weight_hash": "a"},
     "task": {"name": "chain", "version": "1"},
     "calibration": None,
@@ -126,7 +126,7 @@ def test_a_run_does_not_go_on_with_other_settings(
 def test_a_run_goes_on_with_another_batch(tmp_path: Path) -> None:
     """The pace is no setting of the experiment."""
     RunWriter(tmp_path / "r", MANIFEST).__exit__()
-    smaller = {**MANIFEST["spec"], "engine": {"engine": "transformers", "batch_size": 1}}
+    smaller = {**MANIFEST["spec"], "engine": {"name": "transformers", "batch_size": 1}}
     with RunWriter(tmp_path / "r", {**MANIFEST, "spec": smaller}) as writer:
         assert writer.manifest["spec"] == smaller
 

@@ -15,7 +15,7 @@ SHORT: dict[str, Any] = {"model": "reference", "task": "chain", "n": 20}
 def test_three_fields_are_enough() -> None:
     """Model, task and n: the rest has defaults, and the task's name is short for its options."""
     spec = parse_spec(SHORT)
-    assert spec.task == {"task": "chain"}
+    assert spec.task == {"name": "chain"}
     assert spec.quantizer == {"method": "none"}
     assert spec.decoding.temperature == 0
 
@@ -82,7 +82,7 @@ def test_every_setting_changes_the_hash_and_the_id(change: dict[str, Any]) -> No
 
 def test_the_pace_does_not_change_the_hash() -> None:
     """A run that ran out of memory goes on with a smaller batch, in the same folder."""
-    small = parse_spec({**SHORT, "engine": {"engine": "transformers", "batch_size": 1, "threads": 2}})
+    small = parse_spec({**SHORT, "engine": {"name": "transformers", "batch_size": 1, "threads": 2}})
     assert small.run_id == parse_spec(SHORT).run_id
 
 
