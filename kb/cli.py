@@ -16,6 +16,7 @@ import click
 
 from kb import __version__
 from kb.cli_classify import classify
+from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
@@ -80,6 +81,7 @@ class _Commands(Sections):
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
+        "Measuring": ("eval",),
         "The site": ("build", "serve"),
     }
 
@@ -482,6 +484,10 @@ def serve(state: _State, port: int) -> int:
 cli.add_command(classify)
 cli.add_command(triage)
 cli.add_command(taxonomy)
+
+# Measuring
+
+cli.add_command(eval_)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

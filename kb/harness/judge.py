@@ -58,7 +58,7 @@ def result_of(
         differs_at=differs_at(completion, baseline.output)
         if baseline and baseline.output is not None
         else None,
-        kl=_rounded(kl) if kl is not None else None,
+        kl=float(f"{kl:.6g}") if kl is not None else None,
     )
 
 
@@ -94,14 +94,17 @@ def _answer_logprob(completion: Completion, place: tuple[int, int] | None) -> fl
 
 
 def differs_at(completion: Completion, other: str) -> int | None:
-    """Index of the first token whose text is not that of `other`, another output to the same prompt.
+    """Index of the first token whose text is not that of `other`, another output to the same prompt; None if none is.
 
-    None: the outputs are the same, or the engine does not say where its tokens start.
+    Where the engine gives no offsets the index is a guess, by the share of characters before it.
     """
     text, offsets = completion.text, completion.offsets
-    if text == other or not offsets:
+    if text == other:
         return None
-    return min(_token_at(offsets, _common(text, other)), len(offsets) - 1)
+    character = _common(text, other)
+    if not offsets:
+        return tokens_before(completion, character)
+    return min(_token_at(offsets, character), len(offsets) - 1)
 
 
 def _common(a: str, b: str) -> int:

@@ -35,9 +35,9 @@ IDENTITY: Sequence[str] = ("spec", "model", "task", "calibration", "libraries")
 """What must not differ between the two halves of a run that was killed."""
 
 _LIBRARIES = (
-    "torch transformers tokenizers safetensors accelerate numpy scipy math-verify reasoning-gym torchao hqq "
-    "bitsandbytes llmcompressor compressed-tensors gptqmodel auto-round optimum-quanto llama-cpp-python gguf"
-).split()
+    "kb-survey torch transformers tokenizers safetensors accelerate numpy math-verify reasoning-gym".split()
+)
+# A quantizer's own library is in its report.
 
 
 def first_manifest(
@@ -108,8 +108,34 @@ def commit_of(folder: Path) -> dict[str, Any] | None:
 
 
 def dump_manifest(manifest: Mapping[str, Any]) -> str:
-    """Pretty and sorted, so that a change is a readable diff."""
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """Sorted, and a line for whatever fits in one, so that a change is a readable diff."""
+    return _pretty(dict(manifest), 0) + "\n"
+
+
+_WIDTH = 110
+
+
+def _pretty(value: Any, depth: int) -> str:
+    flat = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if not isinstance(value, (dict, list, tuple)) or (depth and depth + len(flat) < _WIDTH):
+        return flat
+    indent, end = " " * (depth + 1), "\n" + " " * depth
+    if isinstance(value, dict):
+        items = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_pretty(value[key], depth + 1)}"
+            for key in sorted(value)
+        ]
+        return "{\n" + ",\n".join(indent + item for item in items) + end + "}"
+    return "[\n" + ",\n".join(indent + _pretty(item, depth + 1) for item in value) + end + "]"
+
+
+def rounded(value: Any) -> Any:
+    """Plain data with six digits of every float: more would differ between machines, and say nothing."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def first_difference(
@@ -131,6 +157,9 @@ def differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]
         for key in [*old, *(key for key in new if key not in old)]:
             found += differences(old.get(key), new.get(key), f"{name}.{key}" if name else str(key))
         return found
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [item for at, (one, other) in pairs for item in differences(one, other, f"{name}.{at}")]
     return [] if old == new else [(name, old, new)]
 
 

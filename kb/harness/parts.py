@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kb.errors import UsageError
 from kb.harness.run import Bench, CalibrationText
-from kb.harness.spec import IN_PROCESS, RunSpec, is_full
-from kb.harness.types import Engine, Frozen, Task, parse_options
+from kb.harness.spec import IN_PROCESS, CalibrationSpec, RunSpec, is_full
+from kb.harness.types import Engine, Frozen, Task, parse_options, tuples
 
 if TYPE_CHECKING:
     from kb.harness.engines.transformers import TransformersEngine
@@ -38,17 +38,19 @@ class RealParts:
         """Every default of every part spelled out: an id names all that decides the results."""
         from kb.harness.quant import make_quantizer, options_of
 
-        kv = _kv(spec)
+        kv, quantizer = _kv(spec), make_quantizer(spec.quantizer)
         changes: dict[str, Any] = {
             "task": options_of_task(self.task(spec.task)),
-            "quantizer": dict(options_of(make_quantizer(spec.quantizer))),
+            "quantizer": dict(options_of(quantizer)),
             "kv": kv.model_dump(mode="json") if kv else None,
             "engine": {"name": spec.engine["name"], **_engine_options(spec).model_dump(mode="json")},
         }
-        if spec.calibration is not None and spec.calibration.task is not None:
+        if spec.calibration is None and quantizer.needs_calibration:
+            changes["calibration"] = CalibrationSpec()
+        elif spec.calibration is not None and spec.calibration.task is not None:
             other = options_of_task(self.task(spec.calibration.task))
             changes["calibration"] = spec.calibration.model_copy(update={"task": other})
-        return spec.model_copy(update=changes)
+        return spec.model_copy(update=tuples(changes))
 
     def needs_calibration(self, spec: RunSpec) -> bool:
         from kb.harness.quant import make_quantizer
@@ -89,20 +91,30 @@ def _kv(spec: RunSpec) -> KvConfig | None:
 
 
 def _engine_options(spec: RunSpec) -> Frozen:
-    from kb.harness.engines import ENGINES
-
     name = str(spec.engine["name"])
-    if name not in ENGINES:
-        raise UsageError(f"{name!r} is no engine", field="engine", fix=f"one of: {', '.join(ENGINES)}")
     options = {key: value for key, value in spec.engine.items() if key != "name"}
-    return parse_options(ENGINES[name].options, options, f"engine {name}")
+    match name:
+        case "transformers":
+            from kb.harness.engines.transformers import TransformersOptions
+
+            return parse_options(TransformersOptions, options, f"engine {name}")
+        case "openai":
+            from kb.harness.engines.openai import OpenAIOptions
+
+            return parse_options(OpenAIOptions, options, f"engine {name}")
+    raise UsageError(f"{name!r} is no engine", field="engine", fix="one of: transformers, openai")
 
 
 def _engine(spec: RunSpec, model: ModelRef) -> Engine:
-    from kb.harness.engines import ENGINES
+    from kb.harness.engines.openai import OpenAIEngine, OpenAIOptions
 
-    engine: Engine = ENGINES[str(spec.engine["name"])].open(model, _engine_options(spec))
-    return engine
+    options = _engine_options(spec)
+    assert isinstance(options, OpenAIOptions)
+    if model.format == "endpoint":
+        options = options.model_copy(
+            update={"base_url": model.facts["base_url"], "model": model.facts["model"]}
+        )
+    return OpenAIEngine(options)
 
 
 @dataclass

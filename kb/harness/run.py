@@ -11,7 +11,14 @@ from typing import Any, Protocol
 
 from kb.errors import RunStopped, UsageError
 from kb.harness.judge import result_of
-from kb.harness.manifest import COMPLETE, RUNNING, first_difference, first_manifest, peak_memory_bytes
+from kb.harness.manifest import (
+    COMPLETE,
+    RUNNING,
+    first_difference,
+    first_manifest,
+    peak_memory_bytes,
+    rounded,
+)
 from kb.harness.results import SampleResult
 from kb.harness.runs import Key, Run, RunWriter, load_manifest, load_run
 from kb.harness.spec import CalibrationSpec, RunSpec, data_hash, is_full
@@ -127,7 +134,9 @@ def run(
         began = time.monotonic()
         if job.missing(writer):
             with memory_counts(), closing(parts.open(spec, model, job.calibration)) as bench:
-                writer.update({"engine": dict(bench.engine.facts()), "quantization": bench.quantization})
+                writer.update(
+                    {"engine": rounded(bench.engine.facts()), "quantization": rounded(bench.quantization)}
+                )
                 opened = time.monotonic()
                 _generate(job, bench, writer, progress, load_s=opened - began)
         return writer.complete(job.order, {})

@@ -116,7 +116,7 @@ def read_spec(path: Path) -> Document:
     """
     if not path.is_file():
         raise UsageError("there is no such spec", file=path, fix="kb eval run --quick needs none")
-    return parse_yaml(read_utf8(path), file=str(path))
+    return parse_yaml(read_utf8(path), file=str(path), plain=frozenset({"n"}))
 
 
 def load_spec(path: Path, parts: Parts) -> RunSpec:
@@ -173,7 +173,9 @@ def write_slurm(cells: Sequence[RunSpec], command: Sequence[str], file: Path) ->
         raise KbError(f"cannot be written: {error.strerror or error}", file=file) from error
 
 
-def repeat(where: Place, name: str, model: str | None = None, progress: Progress = no_progress) -> Reproduction:
+def repeat(
+    where: Place, name: str, model: str | None = None, progress: Progress = no_progress
+) -> Reproduction:
     """Run it again in a temporary folder, and say what differs."""
     folder = where.find(name)
     return reproduce(

@@ -88,8 +88,12 @@ class _Composer(CParser, BaseResolver):
         self.depth -= 1
 
 
-def parse_yaml(text: str, *, file: str) -> Document:
-    """The mapping that `text` holds. `file` is for messages.
+def parse_yaml(text: str, *, file: str, plain: frozenset[str] = frozenset()) -> Document:
+    """The mapping that `text` holds.
+
+    Args:
+        file: for messages.
+        plain: words that are text without quotes although some readers differ: names of fields such as n.
 
     Raises:
         DataError: the text is not in the subset; with the line and what to do about it.
@@ -107,7 +111,7 @@ def parse_yaml(text: str, *, file: str) -> Document:
         raise DataError(f"not YAML: {error}", file=file) from None
     if not isinstance(root, MappingNode):
         raise DataError("must hold fields (name: value)", file=file, line=1)
-    reader = _Reader(file, text)
+    reader = _Reader(file, text, plain)
     data = reader.construct(root, ())
     return Document(text, data, root, reader.lines)
 
@@ -149,9 +153,10 @@ def _not_yaml(error: yaml.YAMLError, mark: yaml.Mark | None, text: str, file: st
 
 
 class _Reader:
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, plain: frozenset[str] = frozenset()) -> None:
         self.file = file
         self.text = text
+        self.plain = plain
         self.lines: dict[Path, int] = {}
         self.seen: set[int] = set()
 
@@ -204,7 +209,7 @@ class _Reader:
             return int(text)
         if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
             return float(text)
-        if _AMBIGUOUS.fullmatch(text):
+        if text not in self.plain and _AMBIGUOUS.fullmatch(text):
             raise self.error(
                 node, f"{text} is read differently by different YAML readers", path, f'write "{text}"'
             )

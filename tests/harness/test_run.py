@@ -274,6 +274,13 @@ def test_the_first_token_that_differs(mine: str, other: str, expected: int | Non
     assert differs_at(completion(mine, (0, 2, 4)), other) == expected
 
 
+def test_an_output_that_differs_never_counts_as_the_same() -> None:
+    """Also where an engine does not say where its tokens start: then the place is a guess."""
+    assert differs_at(completion("abcdabcdab"), "abcdabcdab") is None
+    assert differs_at(completion("abcdabcdab"), "abcdXbcdab") == 4
+    assert differs_at(completion(""), "ab") == 0
+
+
 def test_unscored_is_kept_as_unscored() -> None:
     """Nobody can say is not wrong."""
     kept = result_of(Sample("a", "q", "1"), 0, completion("?"), Score(None, None, "no verifier"))

@@ -1,0 +1,85 @@
+"""`kb eval tasks | quantizers | engines | train | import`: what there is to run, and where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kb.cli_parts import examples, json_option
+from kb.errors import EXIT_OK
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> int:
+    """A table of rows with the same fields."""
+    from kb.cli_output import print_table, say_json
+
+    if as_json:
+        say_json(rows)
+    elif rows:
+        names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+        print_table(
+            [name.replace("_", " ") for name in names],
+            [["" if row[name] is None else str(row[name]) for name in names] for row in rows],
+        )
+    return EXIT_OK
+
+
+@click.command(epilog=examples("kb eval tasks", "kb eval tasks --json"))
+@json_option
+def tasks(as_json: bool) -> int:
+    """List the tasks with their options: what stands under `task` in a spec."""
+    from kb.harness.tasks import describe
+
+    return _show([vars(row) for row in describe()], as_json)
+
+
+@click.command(epilog=examples("kb eval quantizers", "kb eval quantizers --json"))
+@json_option
+def quantizers(as_json: bool) -> int:
+    """List the methods that a spec's `quantizer` can name: bits, library and version, where they work, fake or packed."""
+    from kb.harness.quant import support
+
+    return _show([vars(row) for row in support()], as_json)
+
+
+@click.command(epilog=examples("kb eval engines", "kb eval engines --json"))
+@json_option
+def engines(as_json: bool) -> int:
+    """List the engines that a spec's `engine` can name, and what each needs."""
+    from kb.harness.engines import support
+
+    return _show([vars(row) for row in support()], as_json)
+
+
+@click.command(
+    epilog=examples("kb eval train --out models/mine", "kb eval train --out models/tiny --tokens 100000 --seed 7")
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder of the model.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--tokens", type=click.IntRange(1000), help="How many tokens it sees [default: as the shipped models].")
+@click.option("--device", help="cpu or cuda [default: cuda where there is one].")
+@click.option("--threads", type=click.IntRange(1), help="Of torch.")
+def train(out: Path, seed: int, tokens: int | None, device: str | None, threads: int | None) -> int:
+    """Train a small reasoner on chained arithmetic, as those that come with kb were trained.
+
+    Hours on two cores, minutes on a GPU. A training that was killed goes on with the same command.
+    """
+    from kb.cli_eval_show import Bar
+    from kb.cli_output import say
+    from kb.harness.reference.train import Point, Recipe
+    from kb.harness.reference.train import train as run
+
+    recipe = Recipe(tokens=tokens) if tokens else Recipe()
+    with Bar() as bar:
+        show = bar.progress("tokens")
+
+        def progress(done: int, total: int, point: Point) -> None:
+            show(done, total)
+            right = ", ".join(f"{steps} steps {share:.2%}" for steps, share in (point.right or {}).items())
+            say(f"step {point.step}: loss {point.loss:.4f}; right: {right}")
+
+        curve = run(out, seed=seed, recipe=recipe, device=device, threads=threads, progress=progress)
+    say(f"wrote {out} after {curve[-1].tokens:,} tokens and {curve[-1].seconds:,.0f} s")
+    return EXIT_OK
