@@ -27,6 +27,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     time: float
+    body: bytes = b""
 
 
 @dataclass
@@ -51,12 +52,19 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet: the requests are in `server.requests`."""
 
     def do_GET(self) -> None:
+        self._take(b"")
+
+    def do_POST(self) -> None:
+        self._take(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _take(self, body: bytes) -> None:
         parts = urlsplit(self.path)
         request = Request(
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             dict(self.headers),
             time.monotonic(),
+            body,
         )
         with self.server.lock:
             self.server.requests.append(request)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -75,6 +75,8 @@ class TransformersEngine:
         kv: `kb.harness.quant.kv.KvConfig`, or anything with `cache(config)` that gives a transformers cache, and
             `model_dump()`. With it a batch takes prompts of one length only, and shrinks as they are done.
     """
+
+    Options: ClassVar = TransformersOptions
 
     def __init__(self, loaded: Loaded, options: TransformersOptions | None = None, kv: Any = None) -> None:
         import torch
