@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 IDENTITY = 16  # bits from which on a weight is left as it is
+_MARK = "kb_quantized"  # an attribute of models that were quantized here
 
 
 class LayerRule(Frozen):
@@ -167,6 +168,7 @@ class Quantizer(Frozen):
         rest = full - sum(size_bytes(target.module.weight) for target in targets)
         with torch.no_grad():
             records = self.quantize(model, targets, calibration)
+        setattr(model, _MARK, bool(records))
         weights = sum(_numel(record.shape) for record in records)
         packed = sum(record.size_bytes for record in records)
         return QuantReport(
@@ -237,8 +239,11 @@ class Quantizer(Frozen):
         """The layers to quantize, and the names of those to keep. Everything is checked before anything changes."""
         import torch
 
-        if getattr(model, "is_quantized", False):
-            raise UsageError("the model is already quantized", field=f"quantizer {self.method}")
+        if getattr(model, "is_quantized", False) or getattr(model, _MARK, False):
+            # A second time on the same grid would change nothing, and look lossless.
+            raise UsageError(
+                "the model is already quantized", field=f"quantizer {self.method}", fix="load it anew"
+            )
         head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
         targets: list[Target] = []
         kept: list[str] = []

@@ -1,11 +1,13 @@
 """bitsandbytes: NF4, FP4 and LLM.int8(), packed.
 
-On processors with AVX512-BF16 its 4-bit layers compute in bfloat16, whatever the model's type: outputs differ between
-machines by some 0.3 %. Its "fp4" is not E2M1: the smallest value is 0.0052 of the largest, not 0.0833.
+Its int8 layers cast their inputs to float16. On processors with AVX512-BF16 its 4-bit layers compute in bfloat16,
+whatever the model's type: outputs differ between machines by some 0.3 %. Its "fp4" is not E2M1: the smallest value is
+0.0052 of the largest, not 0.0833.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kb.errors import UsageError
@@ -63,6 +65,7 @@ class BitsandbytesQuantizer(LibraryQuantizer):
                 f"kind {self.kind} has {self.weight_bits} bits, not {bits}", field="quantizer bitsandbytes"
             )
         bnb = self.module("bitsandbytes")
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says of every call what is said above
         weight, bias = layer.weight.detach(), layer.bias is not None
         rows, columns = weight.shape
         if self.kind == "int8":

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class LibraryQuantizer(Quantizer):
-    """A method whose layers a library makes. Subclasses say how one layer is converted."""
+    """A method whose layers a library makes, packed. Subclasses say how one layer is converted."""
+
+    @property
+    def fake(self) -> bool:
+        return False
 
     def quantize(
         self, model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration | None
