@@ -159,7 +159,7 @@ def _binned(sure: Numbers, right: Numbers, items: Sequence[str], level: float, *
                 len(inside),
             )
         )
-    gaps, counts = _by_item(sure - right, at, items)
+    gaps, counts = by_item_and_bin(sure, right, items, equal_mass=equal_mass)
     # the bins stay as they are while items are drawn
     found = bootstrap_items(
         lambda weights: np.abs(weights @ gaps).sum(axis=1) / (weights @ counts),
@@ -170,12 +170,19 @@ def _binned(sure: Numbers, right: Numbers, items: Sequence[str], level: float, *
     return Binned(found, _noise(sure, at, level, len(gaps)), tuple(bins))
 
 
-def _by_item(gap: Numbers, at: Indices, items: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Sum of each item's gaps by bin, and its number of completions."""
+def by_item_and_bin(
+    sure: Numbers, right: Numbers, items: Sequence[str], *, equal_mass: bool = True
+) -> tuple[Numbers, Numbers]:
+    """Sum of each item's gaps between confidence and score, [items, bins], and its number of completions, [items]."""
+    at = _bin_of(sure, edges(sure, equal_mass=equal_mass))
     index = {item: row for row, item in enumerate(dict.fromkeys(items))}
     owner = np.array([index[item] for item in items])
     width = int(at.max()) + 1
-    gaps = np.bincount(owner * width + at, gap, len(index) * width).astype(np.float64).reshape(-1, width)
+    gaps = (
+        np.bincount(owner * width + at, sure - right, len(index) * width)
+        .astype(np.float64)
+        .reshape(-1, width)
+    )
     return gaps, np.bincount(owner, minlength=len(index)).astype(np.float64)
 
 
