@@ -160,12 +160,11 @@ def rows_of_hub(repo: str, config: str | None, split: str, revision: str | None,
 
 def _datasets() -> Any:
     try:
-        import datasets
+        return importlib.import_module("datasets")
     except ImportError:
         raise UsageError(
-            "data sets of the hub need the library datasets", fix=f"{EXTRA}, or path: a file"
+            "this needs the library datasets", field="task dataset", fix=f"{EXTRA}, or path: a JSONL file"
         ) from None
-    return datasets
 
 
 def _first_line(error: Exception) -> str:
