@@ -14,7 +14,7 @@ from kb.errors import RunStopped
 from kb.harness.engines.transformers import TransformersEngine, TransformersOptions, divergence
 from kb.harness.models import Loaded, load_model, resolve_model
 from kb.harness.types import Completion, Decoding, Request
-from tests.harness.tiny import SIGNS, change_config, save_bytes_tokenizer, save_tiny
+from tests.harness.checkpoints import SIGNS, change_config, save_bytes_tokenizer, save_tiny
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

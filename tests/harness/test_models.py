@@ -14,7 +14,7 @@ import pytest
 from kb.errors import DataError, UpstreamError, UsageError
 from kb.harness.gguf import read_gguf_header
 from kb.harness.models import load_model, resolve_model
-from tests.harness.tiny import END, change_config, save_bytes_tokenizer, save_tiny
+from tests.harness.checkpoints import END, change_config, save_bytes_tokenizer, save_tiny
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -1,0 +1,305 @@
+"""Tokens per second of kb's transformers engine, against `generate` one by one and against lm-evaluation-harness.
+
+Each contender is a process of its own with the same checkpoint, prompts, greedy decoding, number type, threads and (but
+for one by one) batch size; generation alone is timed, after a warm-up. Run it from the repository:
+
+    python -m benchmarks.eval_engine [--model reference --model smollm2] [--lm-eval-python PATH] [--repeats 3]
+
+lm-evaluation-harness (0.4.13 was measured) wants some packages that kb does not; give it an environment of its own and
+name its Python: `python -m venv lm && lm/bin/pip install torch==2.13.0 'lm_eval[hf]==0.4.13'`. Its `--model hf` is the
+class `HFLM`, which is called here on requests made by hand: no task of it is downloaded. Without `--lm-eval-python` it
+is left out.
+
+How often an answer depends on the batch is measured, too: in float32 the answers of each batch size are held against
+those of a batch of one.
+
+It prints the results and writes them to benchmarks/eval_engine.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).parents[1]
+BEGIN, END = "<!-- eval_engine -->", "<!-- /eval_engine -->"
+_LABELS = {
+    "generate": "`model.generate`, one by one",
+    "lm_eval": "lm-evaluation-harness, `--model hf`",
+    "kb": "kb",
+}
+
+# Each reads a job from its standard input and writes one line of JSON: seconds, and ids or texts by prompt.
+_COMMON = """
+import json, sys, time
+job = json.load(sys.stdin)
+import torch
+torch.set_num_threads(job["threads"])
+"""
+_KB = """
+from kb.harness.engines.transformers import TransformersEngine, TransformersOptions
+from kb.harness.models import load_model, resolve_model
+from kb.harness.types import Decoding, Request
+loaded = load_model(resolve_model(job["folder"]))
+engine = TransformersEngine(loaded, TransformersOptions(batch_size=job["batch_size"]))
+requests = [Request(at, prompt) for at, prompt in enumerate(job["prompts"])]
+list(engine.generate(requests[:2], Decoding(max_new_tokens=4)))
+start = time.perf_counter()
+done = {r.index: c for r, c in engine.generate(requests, Decoding(max_new_tokens=job["tokens"]))}
+seconds = time.perf_counter() - start
+texts = [done[at].text for at in range(len(requests))]
+lengths = [done[at].tokens for at in range(len(requests))]
+print(json.dumps({"seconds": seconds, "texts": texts, "lengths": lengths}))
+"""
+_GENERATE = """
+from kb.harness.models import load_model, resolve_model
+loaded = load_model(resolve_model(job["folder"]))
+def one(prompt, tokens):
+    ids = torch.tensor([loaded.encode(prompt)])
+    made = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False)
+    return made[0, ids.shape[1]:]
+one(job["prompts"][0], 4)
+start = time.perf_counter()
+texts, lengths = [], []
+for prompt in job["prompts"]:
+    ids = one(prompt, job["tokens"])
+    texts.append(loaded.tokenizer.decode(ids, skip_special_tokens=True))
+    lengths.append(len(ids))
+print(json.dumps({"seconds": time.perf_counter() - start, "texts": texts, "lengths": lengths}))
+"""
+_LM_EVAL = """
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+model = HFLM(pretrained=job["folder"], dtype="float32", device="cpu", batch_size=job["batch_size"])
+def instances(prompts, tokens):
+    settings = {"until": [], "max_gen_toks": tokens, "do_sample": False, "temperature": 0.0}
+    return [Instance("generate_until", {}, (prompt, settings), at) for at, prompt in enumerate(prompts)]
+model.generate_until(instances(job["prompts"][:2], 4), disable_tqdm=True)
+start = time.perf_counter()
+texts = model.generate_until(instances(job["prompts"], job["tokens"]), disable_tqdm=True)
+seconds = time.perf_counter() - start
+print(json.dumps({"seconds": seconds, "texts": texts, "lengths": []}))
+"""
+
+
+def measured(program: str, job: dict[str, Any], python: str = sys.executable) -> dict[str, Any]:
+    env = os.environ | {
+        "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": str(job["threads"]), "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }  # fmt: skip
+    done = subprocess.run(
+        [python, "-c", _COMMON + program],
+        env=env,
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout[-1000:] + done.stderr[-3000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def prompts_of(model: str, n: int) -> list[str]:
+    """Questions whose answers differ in length: chains of 2 to 16 steps, or what a small chat model makes of a task."""
+    from kb.harness.tasks.chain import ChainTask
+
+    chains = ChainTask(steps=(2, 4, 6, 8, 10, 12, 14, 16))
+    if model != "smollm2":
+        return [sample.prompt for sample in chains.samples(n, seed=5)]
+    asks = (
+        "What is {a} plus {b}? Answer with the number only.",
+        "Name {a} divided by 10, rounded, and nothing else.",
+        "Is {a} larger than {b}? Answer yes or no.",
+        "Count from {a} to {b}.",
+        "Ann has {a} apples and Bob has {b}. How many do they have together? Think step by step.",
+        "Write a story of two sentences about {a} birds.",
+        "Explain how to compute {a} times {b} by hand.",
+        "List {c} fruits, one a line.",
+    )
+    return [
+        f"<|im_start|>user\n{asks[at % 8].format(a=11 + at, b=29 + 2 * at, c=2 + at % 7)}<|im_end|>\n"
+        "<|im_start|>assistant\n"
+        for at in range(n)
+    ]
+
+
+def checkpoint(model: str, folder: Path) -> Path:
+    """A folder that all contenders can load."""
+    if model == "random":
+        from tests.harness.checkpoints import save_tiny
+
+        shape = {
+            "hidden_size": 256,
+            "intermediate_size": 688,
+            "num_hidden_layers": 6,
+            "num_key_value_heads": 4,
+        }
+        save_tiny(folder, seed=1, eos_token_id=[0, 5, 13, 21, 38], max_position_embeddings=1024, **shape)
+    else:
+        from kb.harness.models import load_model, resolve_model
+
+        loaded = load_model(resolve_model(model))
+        loaded.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="kb-benchmark-") as temporary:
+        job: dict[str, Any] = {
+            "folder": str(checkpoint(model, Path(temporary) / "model")),
+            "prompts": prompts_of(model, options.samples),
+            "tokens": options.tokens,
+            "threads": options.threads,
+            "batch_size": options.batch_size,
+        }
+        rounds: list[dict[str, dict[str, Any]]] = []
+        for at in range(options.repeats):
+            contenders = {"kb": measured(_KB, job)}
+            if options.lm_eval_python:
+                contenders["lm_eval"] = measured(_LM_EVAL, job, options.lm_eval_python)
+            if at == 0:  # by far the slowest
+                contenders["generate"] = measured(_GENERATE, job)
+            rounds.append(contenders)
+        first = rounds[0]
+        lengths = first["generate"]["lengths"]
+        result: dict[str, Any] = {
+            "model": model,
+            "generated_tokens": sum(lengths),
+            "lengths": {
+                "shortest": min(lengths),
+                "median": statistics.median(lengths),
+                "longest": max(lengths),
+            },
+            "runs": {},
+        }
+        for name in _LABELS:
+            each = [one[name]["seconds"] for one in rounds if name in one]
+            if each:
+                seconds = statistics.median(each)
+                result["runs"][name] = {
+                    "seconds": round(seconds, 3),
+                    "seconds_all": [round(one, 3) for one in each],
+                    "tokens_per_second": round(sum(lengths) / seconds, 1),
+                    "same_answers_as_generate": share(first[name]["texts"], first["generate"]["texts"]),
+                }
+        for name, row in result["runs"].items():
+            row["kb_is_times_as_fast"] = round(row["seconds"] / result["runs"]["kb"]["seconds"], 2)
+            if name == "lm_eval":
+                row["same_answers_as_kb"] = share(first["kb"]["texts"], first["lm_eval"]["texts"])
+        alone = measured(_KB, job | {"batch_size": 1})["texts"]
+        result["differ_from_batch_of_one"] = {
+            size: sum(
+                a != b for a, b in zip(alone, measured(_KB, job | {"batch_size": size})["texts"], strict=True)
+            )
+            for size in (2, 8, options.batch_size)
+        }
+        return result
+
+
+def share(some: list[str], others: list[str]) -> str:
+    return f"{sum(a.strip() == b.strip() for a, b in zip(some, others, strict=True))}/{len(some)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--model", action="append", help="reference, smollm2, random, or a folder; may be repeated"
+    )
+    parser.add_argument("--samples", type=int, default=96)
+    parser.add_argument("--tokens", type=int, default=200, help="most new tokens of an answer")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--lm-eval-python", metavar="PATH", help="the Python that has lm_eval")
+    options = parser.parse_args()
+    models = options.model or [_default()]
+    result = {
+        "samples": options.samples,
+        "max_new_tokens": options.tokens,
+        "batch_size": options.batch_size,
+        "threads": options.threads,
+        "repeats": options.repeats,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "versions": _versions(options.lm_eval_python),
+        "models": [measure(model, options) for model in models],
+    }
+    (REPO / "benchmarks" / "eval_engine.json").write_text(
+        json.dumps(result, indent=1) + "\n", encoding="utf-8"
+    )
+    table = _table(result)
+    _put_into_readme(table)
+    sys.stdout.write(table)
+
+
+def _default() -> str:
+    from kb.harness.models import REFERENCE
+
+    return "reference" if (REFERENCE / "seed0").is_dir() else "random"
+
+
+def _versions(lm_eval_python: str | None) -> dict[str, str]:
+    from importlib import metadata
+
+    found = {name: metadata.version(name) for name in ("torch", "transformers")}
+    if lm_eval_python:
+        program = (
+            "from importlib.metadata import version as v; print(v('lm_eval'), v('torch'), v('transformers'))"
+        )
+        done = subprocess.run([lm_eval_python, "-c", program], capture_output=True, text=True, check=True)
+        lm_eval, *others = done.stdout.split()
+        found["lm_eval"] = lm_eval
+        if others != [found["torch"], found["transformers"]]:
+            found["lm_eval_with"] = f"torch {others[0]}, transformers {others[1]}"
+    return found
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = []
+    for model in result["models"]:
+        lengths = model["lengths"]
+        lines += [
+            f"| {model['model']}: {result['samples']} answers of {lengths['shortest']} to {lengths['longest']} tokens "
+            f"(median {lengths['median']:g}) | Seconds | Tokens per second | kb is faster | Answers as `generate`'s |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        for name, row in model["runs"].items():
+            lines.append(
+                f"| {_LABELS[name]} | {row['seconds']:.1f} | {row['tokens_per_second']:.0f} "
+                f"| {row['kb_is_times_as_fast']:.1f}x | {row['same_answers_as_generate']} |"
+            )
+        differ = ", ".join(
+            f"{count} with {size}" for size, count in model["differ_from_batch_of_one"].items()
+        )
+        lines += ["", f"Answers that differ from those of a batch of one: {differ}.", ""]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines += [
+        f"Batches of {result['batch_size']}, float32, greedy, at most {result['max_new_tokens']} new tokens, "
+        f"{result['threads']} threads; generation alone, time on the clock, the median of {result['repeats']} "
+        f"(one by one: of 1). {result['machine']}; {versions}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _put_into_readme(text: str) -> None:
+    path = REPO / "benchmarks" / "README.md"
+    readme = path.read_text(encoding="utf-8")
+    if BEGIN not in readme:
+        readme += f"\n## Generating answers (`eval_engine.py`)\n\n{BEGIN}\n\n{END}\n"
+    head, rest = readme.split(BEGIN)
+    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
