@@ -298,6 +298,34 @@ def reproduce(state: Any, run_id: str, model: str | None, out: Path | None, as_j
     return EXIT_OK if found.same else EXIT_PARTIAL
 
 
+@eval_.command(
+    "import", epilog=examples("kb eval import results_2026-01-01.json", "kb eval import logs/run.eval --json")
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@out_option
+@json_option
+@click.pass_obj
+def import_(state: Any, file: Path, out: Path | None, as_json: bool) -> int:
+    """Take in runs made elsewhere, with their samples and settings: logs of lm-evaluation-harness, lighteval, inspect.
+
+    What a log does not state is named in the manifest and not made up. An imported run cannot be reproduced.
+    """
+    from kb.cli_eval_show import print_summaries, summaries_json
+    from kb.cli_output import say, say_json
+    from kb.pipeline import evaluate
+
+    made = evaluate.import_log(_place(state, out), file)
+    if as_json:
+        say_json(summaries_json(made))
+        return EXIT_OK
+    print_summaries(made)
+    for run in made:
+        say(f"run {run.id}")
+        if unknown := run.manifest.get("unknown"):
+            say(f"  not stated: {', '.join(unknown)}")
+    return EXIT_OK
+
+
 # Reading
 
 
@@ -344,22 +372,26 @@ def show(state: Any, run_id: str, samples: bool, out: Path | None, as_json: bool
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option(
-    "--margin", type=click.FloatRange(0, 1, min_open=True), default=0.01, show_default=True,
-    help="A difference of accuracy that does not matter.",
-)  # fmt: skip
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="A difference of accuracies that does not matter, a fraction.",
+)
+@click.option("--force", is_flag=True, help="Compare although settings differ; the result says which.")
 @out_option
 @json_option
 @click.pass_obj
-def compare(state: Any, a: str, b: str, margin: float, out: Path | None, as_json: bool) -> int:
+def compare(state: Any, a: str, b: str, margin: float, force: bool, out: Path | None, as_json: bool) -> int:
     """Hold run B against run A, sample by sample: difference, McNemar, equivalence within the margin, items needed."""
-    from kb.cli_eval_show import comparison_json, print_comparison
-    from kb.cli_output import say_json
+    from kb.cli_output import say, say_json
     from kb.harness.compare import compare as hold
+    from kb.harness.compare_text import render_comparison
 
     where = _place(state, out)
-    found = hold(where.load(a), where.load(b), margin)
+    found = hold(where.load(a), where.load(b), margin, force=force)
     if as_json:
-        say_json(comparison_json(found))
+        say_json(found.to_data())
     else:
-        print_comparison(found)
+        say(render_comparison(found).rstrip("\n"))
     return EXIT_OK

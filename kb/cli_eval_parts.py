@@ -54,11 +54,17 @@ def engines(as_json: bool) -> int:
 
 
 @click.command(
-    epilog=examples("kb eval train --out models/mine", "kb eval train --out models/tiny --tokens 100000 --seed 7")
+    epilog=examples(
+        "kb eval train --out models/mine", "kb eval train --out models/tiny --tokens 100000 --seed 7"
+    )
 )
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder of the model.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder of the model."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--tokens", type=click.IntRange(1000), help="How many tokens it sees [default: as the shipped models].")
+@click.option(
+    "--tokens", type=click.IntRange(1000), help="How many tokens it sees [default: as the shipped models]."
+)
 @click.option("--device", help="cpu or cuda [default: cuda where there is one].")
 @click.option("--threads", type=click.IntRange(1), help="Of torch.")
 def train(out: Path, seed: int, tokens: int | None, device: str | None, threads: int | None) -> int:

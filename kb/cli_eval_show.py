@@ -76,6 +76,9 @@ def size(size_bytes: int | None) -> str:
 def what_was_done(manifest: Mapping[str, Any]) -> str:
     """rtn 4 bits g32, kv 8 bits"""
     spec = manifest["spec"]
+    if manifest.get("state") == "imported":
+        stated = manifest.get("quantization")
+        return str(stated) if stated else "not stated"
     quantizer = spec.get("quantizer") or {}
     method = quantizer.get("method", "")
     words = []

@@ -36,6 +36,7 @@ class RealParts:
 
     def complete(self, spec: RunSpec) -> RunSpec:
         """Every default of every part spelled out: an id names all that decides the results."""
+        from kb.harness.engines import engine_options
         from kb.harness.quant import make_quantizer, options_of
 
         kv, quantizer = _kv(spec), make_quantizer(spec.quantizer)
@@ -43,7 +44,7 @@ class RealParts:
             "task": options_of_task(self.task(spec.task)),
             "quantizer": dict(options_of(quantizer)),
             "kv": kv.model_dump(mode="json") if kv else None,
-            "engine": {"name": spec.engine["name"], **_engine_options(spec).model_dump(mode="json")},
+            "engine": {"name": spec.engine["name"], **engine_options(spec.engine).model_dump(mode="json")},
         }
         if spec.calibration is None and quantizer.needs_calibration:
             changes["calibration"] = CalibrationSpec()
@@ -74,7 +75,9 @@ class RealParts:
 
     def open(self, spec: RunSpec, model: ModelRef, calibration: CalibrationText | None) -> Bench:
         if spec.engine["name"] != IN_PROCESS:
-            return Elsewhere(_engine(spec, model))
+            from kb.harness.engines import open_engine
+
+            return Elsewhere(open_engine(spec.engine, model))
         return _in_process(spec, model, calibration)
 
 
@@ -88,33 +91,6 @@ def _kv(spec: RunSpec) -> KvConfig | None:
     from kb.harness.quant import KvConfig
 
     return parse_options(KvConfig, spec.kv, "kv") if spec.kv is not None else None
-
-
-def _engine_options(spec: RunSpec) -> Frozen:
-    name = str(spec.engine["name"])
-    options = {key: value for key, value in spec.engine.items() if key != "name"}
-    match name:
-        case "transformers":
-            from kb.harness.engines.transformers import TransformersOptions
-
-            return parse_options(TransformersOptions, options, f"engine {name}")
-        case "openai":
-            from kb.harness.engines.openai import OpenAIOptions
-
-            return parse_options(OpenAIOptions, options, f"engine {name}")
-    raise UsageError(f"{name!r} is no engine", field="engine", fix="one of: transformers, openai")
-
-
-def _engine(spec: RunSpec, model: ModelRef) -> Engine:
-    from kb.harness.engines.openai import OpenAIEngine, OpenAIOptions
-
-    options = _engine_options(spec)
-    assert isinstance(options, OpenAIOptions)
-    if model.format == "endpoint":
-        options = options.model_copy(
-            update={"base_url": model.facts["base_url"], "model": model.facts["model"]}
-        )
-    return OpenAIEngine(options)
 
 
 @dataclass
@@ -166,11 +142,11 @@ class InProcess:
 def _in_process(spec: RunSpec, model: ModelRef, calibration: CalibrationText | None) -> InProcess:
     import torch
 
-    from kb.harness.engines.transformers import TransformersEngine, TransformersOptions
+    from kb.harness.engines import TransformersEngine, TransformersOptions, engine_options
     from kb.harness.models import load_model
     from kb.harness.quant import make_quantizer
 
-    options = _engine_options(spec)
+    options = engine_options(spec.engine)
     assert isinstance(options, TransformersOptions)  # noqa: S101 - for the types; ENGINES says so
     if options.threads:
         torch.set_num_threads(options.threads)

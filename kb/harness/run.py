@@ -21,7 +21,7 @@ from kb.harness.manifest import (
 )
 from kb.harness.results import SampleResult
 from kb.harness.runs import Key, Run, RunWriter, load_manifest, load_run
-from kb.harness.spec import CalibrationSpec, RunSpec, data_hash, is_full
+from kb.harness.spec import CalibrationSpec, RunSpec, data_hash, is_full, portable
 from kb.harness.types import Engine, Request, Sample, Split, Task
 
 FLUSH_EVERY = 32
@@ -118,10 +118,7 @@ def run(
         UsageError: the spec asks for what cannot be; the run is complete already, or was begun with other settings.
         RunStopped, UpstreamError: it cannot go on; what was done is kept, and the same call goes on from there.
     """
-    if parts is None:
-        from kb.harness.parts import RealParts
-
-        parts = RealParts()
+    parts = parts or _real()
     spec = parts.complete(spec)
     folder = runs / spec.run_id
     refuse_complete(folder)
@@ -135,11 +132,20 @@ def run(
         if job.missing(writer):
             with memory_counts(), closing(parts.open(spec, model, job.calibration)) as bench:
                 writer.update(
-                    {"engine": rounded(bench.engine.facts()), "quantization": rounded(bench.quantization)}
+                    {
+                        "engine": portable(rounded(bench.engine.facts())),
+                        "quantization": rounded(bench.quantization),
+                    }
                 )
                 opened = time.monotonic()
                 _generate(job, bench, writer, progress, load_s=opened - began)
         return writer.complete(job.order, {})
+
+
+def _real() -> Parts:
+    from kb.harness.parts import RealParts
+
+    return RealParts()
 
 
 def refuse_complete(folder: Path) -> None:

@@ -152,8 +152,12 @@ class RunSpec(Frozen):
             str(self.task["name"]),
             f"n{self.n}-s{self.seed}",
         ]
-        words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.") for part in parts]
-        return "-".join([*filter(None, words), self.hash[:8]])
+        return "-".join([*filter(None, map(slug, parts)), self.hash[:8]])
+
+
+def slug(text: str) -> str:
+    """A part of a run's id."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
 def _short(quantizer: Mapping[str, Any]) -> str:
@@ -165,16 +169,29 @@ def _short(quantizer: Mapping[str, Any]) -> str:
 
 
 def portable(value: Any) -> Any:
-    """Plain data in which an absolute path keeps only its last part: the folders above it are a person's own."""
+    """Plain data without what is one person's own: folders above a file, the address of a server that is not public."""
     if isinstance(value, Mapping):
         return {str(key): item if key == "template" else portable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [portable(item) for item in value]
-    if isinstance(value, str) and len(value) < 4096 and "\n" not in value:
-        path = PurePath(value)
-        if path.is_absolute() and len(path.parts) > 2:
-            return path.name
-    return value
+    if not isinstance(value, str) or len(value) >= 4096 or "\n" in value:
+        return value
+    if value.startswith(("http://", "https://")):
+        return _public(value)
+    path = PurePath(value)
+    return path.name if path.is_absolute() and len(path.parts) > 2 else value
+
+
+def _public(url: str) -> str:
+    """http://10.0.0.7:8000/v1#name as http://server/v1#name."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    name = host.rpartition("@")[2].partition(":")[0]
+    last = name.rpartition(".")[2]
+    is_public = (
+        "." in name and last.isalpha() and last not in {"local", "internal", "lan", "localdomain", "home"}
+    )
+    return url if is_public and "@" not in host else f"{scheme}://server{slash}{path}"
 
 
 def experiment(spec: Mapping[str, Any]) -> dict[str, Any]:

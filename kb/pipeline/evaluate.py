@@ -13,13 +13,15 @@ from typing import Any
 
 from kb.config import CONFIG_NAME, Config, load_config
 from kb.errors import DataError, KbError, UsageError
-from kb.harness.manifest import commit_of
+from kb.harness.logs import parse_log
+from kb.harness.logs.imported import ImportedRun
+from kb.harness.manifest import FORMAT, IMPORTED, commit_of
 from kb.harness.parts import RealParts
 from kb.harness.reproduce import Reproduction, reproduce
 from kb.harness.run import Parts, Progress, no_progress, run
-from kb.harness.runs import MANIFEST, Run, list_runs, load_run, write_file
+from kb.harness.runs import MANIFEST, Run, list_runs, load_run, write_file, write_run
 from kb.harness.slurm import slurm_script
-from kb.harness.spec import RunSpec, in_file, parse_grid, parse_spec
+from kb.harness.spec import RunSpec, data_hash, in_file, parse_grid, parse_spec, slug
 from kb.harness.sweep import Backend, Outcome, SweepReport, job_of, run_job, sweep
 from kb.records.files import read_utf8
 from kb.records.yaml_read import Document, parse_yaml
@@ -204,3 +206,47 @@ def whole_runs(where: Place, cells: Sequence[RunSpec]) -> list[Run]:
         if made.state != "running":
             found.append(made)
     return found
+
+
+def import_log(where: Place, path: Path) -> list[Run]:
+    """Runs that another harness made, each in a folder of its own. Those that are here already are left alone.
+
+    Raises:
+        UsageError: no known log.
+        DataError: the log is damaged or unfinished.
+    """
+    return [_keep(where, found) for found in parse_log(path)]
+
+
+def _keep(where: Place, found: ImportedRun) -> Run:
+    stated = dict(found.manifest)
+    model, task, engine = (dict(stated.get(name) or {}) for name in ("model", "task", "engine"))
+    content = data_hash([stated, [result.to_line() for result in found.results]])
+    words = [
+        str((stated.get("source") or {}).get("tool", "log")),
+        str(model.get("id", "")),
+        str(task.get("name", "")),
+    ]
+    run_id = "-".join([*filter(None, map(slug, words)), content[:8]])
+    # The settings where a run made here has them, so that the two can be held against each other.
+    spec = {
+        "model": model.get("id"),
+        "task": {"name": task.get("name")},
+        "n": task.get("n"),
+        "seed": task.get("seed"),
+        "template": stated.get("template"),
+        "decoding": stated.get("decoding"),
+        "engine": {"name": engine.get("name")},
+    }
+    manifest = {
+        **stated,
+        "format": FORMAT,
+        "id": run_id,
+        "state": IMPORTED,
+        "spec": spec,
+        "unknown": list(found.unknown),
+    }
+    folder = where.runs / run_id
+    if (folder / MANIFEST).is_file():
+        return load_run(folder)
+    return write_run(folder, manifest, found.results)

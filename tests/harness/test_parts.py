@@ -13,16 +13,20 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from kb.errors import DataError, KbError, RunStopped, UsageError
+from kb.errors import DataError, KbError, RunStopped, UpstreamError, UsageError
 from kb.harness.parts import RealParts
 from kb.harness.reproduce import reproduce
 from kb.harness.run import run
 from kb.harness.runs import Run, load_run
 from kb.harness.spec import RunSpec, parse_spec
+from kb.harness.tasks.chain import ChainTask
 from tests.harness.tiny import tiny
+from tests.servers import base
+from tests.servers.base import running
+from tests.servers.completions import CompletionsServer
 
 __all__ = ["tiny"]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = pytest.mark.slow
 
 Spec = Callable[..., RunSpec]
 
@@ -243,3 +247,37 @@ def _change_weights(folder: Path, change: Callable[[str, Any], Any]) -> None:
         path,
         metadata={"format": "pt"},
     )
+
+
+def test_a_server_that_dies_midway_costs_nothing(tmp_path: Path) -> None:
+    """Its answers are kept, and the same spec asks it only for the rest once it is back."""
+    task = ChainTask(steps=(2,))
+    gold = {sample.prompt: sample for sample in task.samples(10, 0)}
+
+    def reply(asked: dict[str, Any]) -> str:
+        return gold[asked["prompt"]].solution or ""
+
+    with running(CompletionsServer(reply)) as server:
+        wanted = parse_spec(
+            {
+                "model": f"{server.url}/v1#tiny",
+                "task": {"name": "chain", "steps": [2]},
+                "n": 10,
+                "decoding": {"max_new_tokens": 60},
+                "engine": {"name": "openai", "concurrency": 1, "tries": 1, "backoff_s": 0.0},
+            }
+        )
+        server.faults = [None] * 4
+        server.always = base.reset
+        with pytest.raises(UpstreamError):
+            run(wanted, tmp_path)
+        folder = next(tmp_path.iterdir())
+        assert len(load_run(folder).samples) == 4
+        server.always = None
+        server.requests.clear()
+        made = run(wanted, tmp_path)
+        assert len(server.requests) == 6
+    assert [sample.score for sample in made.samples] == [1.0] * 10
+    assert made.manifest["model"]["id"] == "tiny"
+    assert "127.0.0.1" not in (folder / "manifest.json").read_text()
+    assert all(sample.answer_logprob is not None for sample in made.samples)

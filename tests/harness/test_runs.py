@@ -202,6 +202,22 @@ def test_a_manifest_is_sorted_and_takes_a_line_for_what_fits_in_one() -> None:
     assert max(map(len, text.splitlines())) < 110
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://api.example.org/v1#big", "https://api.example.org/v1#big"),
+        ("http://127.0.0.1:8000/v1#tiny", "http://server/v1#tiny"),
+        ("http://gpu17:8000/v1#tiny", "http://server/v1#tiny"),
+        ("http://gpu17.lab.internal/v1#tiny", "http://server/v1#tiny"),
+        ("http://[::1]:8000/v1#tiny", "http://server/v1#tiny"),
+        ("https://ada:secret@api.example.org/v1#big", "https://server/v1#big"),
+    ],
+)
+def test_no_private_address_gets_into_a_manifest(url: str, kept: str) -> None:
+    """A public service is named, since it is the model; a machine of one's own is not."""
+    assert portable(url) == kept
+
+
 def test_no_path_of_a_machine_gets_into_a_manifest() -> None:
     """The last part of an absolute path names a model well enough; relative ones are the knowledge base's own."""
     assert portable({"model": "/home/ada/models/tiny", "file": "data/a.jsonl", "n": [1, "/opt/x/y"]}) == {
