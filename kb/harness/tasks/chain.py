@@ -1,11 +1,11 @@
 """Chained arithmetic modulo 100, with every step written out.
 
-    a=37;b=a+45;c=b*03;c?            the question
-    b=37+45=82;c=82*03=46;#46        the answer
+    a=37;b+45;c*03;c?              a is 37, b is 45 more than a, c three times b: what is c?
+    b+45:37=82;c*03:82=46;#46      plus 45 on 37 is 82, times 3 on 82 is 46, so 46
 
-A step restates the value it starts from, so that it says all its premises: a wrong step is told apart as one that
-started from something else (premise), one that computed badly (calculation), and a wrong last word after right steps
-(conclusion). Numbers have two digits, so chains of one length have one number of tokens.
+A step says all its premises (what the question does to which variable, and the value it starts from) before its result:
+a wrong step is told apart as one that started from something else (premise), one that computed badly (calculation), and a
+wrong last word after right steps (conclusion). Numbers have two digits, so chains of one length have one number of tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kb.harness.types import ErrorKind, Frozen, Sample, Score, Split, split_of
 LONGEST = len(ascii_lowercase) - 1
 MISSES = 10_000
 """Draws in a row without a new sample, after which there is none left."""
-_STEP = re.compile(r"([a-z])=([0-9]{2})([-+*])([0-9]{2})=([0-9]{2})")
+_STEP = re.compile(r"([a-z])([-+*])([0-9]{2}):([0-9]{2})=([0-9]{2})")
 
 
 class ChainTask(Frozen):
@@ -37,7 +37,7 @@ class ChainTask(Frozen):
     name: ClassVar[str] = "chain"
     version: ClassVar[str] = "1"
 
-    steps: tuple[int, ...] = Field((2, 4, 8, 12, 16), min_length=1)
+    steps: tuple[int, ...] = Field((2, 4, 8, 12), min_length=1)
     difficulty: int = Field(3, ge=1, le=3)
 
     @field_validator("steps")
@@ -78,11 +78,11 @@ class ChainTask(Frozen):
         question = [f"a={value:02d}"]
         said = []
         for at in range(1, steps + 1):
-            before, now = ascii_lowercase[at - 1], ascii_lowercase[at]
+            name = ascii_lowercase[at]
             operation, operand = self._operation(draw)
             after = apply(value, operation, operand)
-            question.append(f"{now}={before}{operation}{operand:02d}")
-            said.append(f"{now}={value:02d}{operation}{operand:02d}={after:02d}")
+            question.append(f"{name}{operation}{operand:02d}")
+            said.append(f"{name}{operation}{operand:02d}:{value:02d}={after:02d}")
             value = after
         answer = f"{value:02d}"
         return Sample(
