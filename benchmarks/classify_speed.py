@@ -33,7 +33,7 @@ from pathlib import Path
 from kb.classify.embed import CachedEmbedder, SentenceEmbedder
 from kb.classify.saved import load_classifier
 from kb.classify.text import Document
-from kb.pipeline.classify import Voice
+from kb.pipeline.voice import Voice
 rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
 embedder = None if sys.argv[3] == "words" else CachedEmbedder(SentenceEmbedder(), Path(sys.argv[2]))
 found = Voice(load_classifier(), embedder).predict([Document(r["title"], r["abstract"]) for r in rows])

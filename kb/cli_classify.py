@@ -47,13 +47,14 @@ def predict(state: Any, file: str, words_only: bool, as_json: bool) -> int:
 
     A line that cannot be read is named and costs only itself; the exit code is 7 then.
     """
-    from kb.pipeline import classify as run
+    from kb.pipeline import voice as run
+    from kb.pipeline.classify import known_keys
     from kb.records.taxonomy import load_taxonomy
 
     config = state.config()
     voice = run.open_voice(config, words_only=words_only)
     taxonomy = load_taxonomy(config.taxonomy_path)
-    keys = run.known_keys(config)
+    keys = known_keys(config)
     try:
         stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
@@ -134,7 +135,7 @@ def apply(state: Any, dry_run: bool, words_only: bool, as_json: bool) -> int:
 def train(state: Any, data: Path, out: Path | None) -> int:
     """Train the classifier on labelled papers. The same data give the same weights."""
     from kb.cli_output import SyncProgress
-    from kb.pipeline import classify as run
+    from kb.pipeline import classify_data as run
 
     with SyncProgress() as progress:
         classifier, files = run.train_weights(
@@ -160,7 +161,7 @@ def evaluate(state: Any, data: Path, words_only: bool, repeats: int, write: bool
     """Measure the classifier on labelled papers it has not seen: nested cross-validation, baselines, screening."""
     from kb.classify.report import markdown
     from kb.cli_output import SyncProgress
-    from kb.pipeline import classify as run
+    from kb.pipeline import classify_data as run
 
     config = state.config()
     with SyncProgress(quiet=as_json) as progress:

@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from kb.classify import ridge
+from kb.classify.cues import Cues
 from kb.classify.data import DIRECTIONS, Example, Part
-from kb.classify.model import KINDS, Classifier, Table, fit_all, labelled
-from kb.classify.text import Document, counts, inverse_frequency, weigh
+from kb.classify.heads import KINDS
+from kb.classify.model import Classifier
+from kb.classify.table import Table
+from kb.classify.text import inverse_frequency
+from kb.classify.training import fit_all
 
 Step = Callable[[str, int, int], None]
 
@@ -158,9 +162,8 @@ def out_of_fold(
         rest = np.array([i for i in range(len(items)) if i not in held and teaches(items[i])])
         classifier = subset_classifier(items, table, rest, kinds)
         asked_table = (test_table or table).take(test)
-        vectors = None if lexical else asked_table.vectors
-        words = weigh(asked_table.words, classifier.idf)
-        p = classifier.probabilities(kind_name, words, vectors, [None] * len(test))
+        asked_rows = asked_table.without_vectors() if lexical else asked_table
+        p = classifier.probabilities(kind_name, asked_rows.weighed(classifier.idf), [None] * len(test))
         at = [place[i] for i in test.tolist()]
         for column, name in enumerate(classifier.words[kind_name].classes):
             out[at, classes.index(name)] = p[:, column]
@@ -174,17 +177,7 @@ def subset_classifier(
     """A classifier that has only ever seen these rows."""
     part = table.take(rows)
     chosen = [items[i] for i in rows]
-    classifier = fit_all(
-        part,
-        chosen,
-        tuple(labelled(item) for item in chosen),
-        inverse_frequency(part.words),
-        model=None,
-        settings={},
-        reliability={},
-        facts={},
-        kinds=kinds,
-    )
+    classifier = fit_all(part, chosen, inverse_frequency(part.words), Cues(), kinds=kinds)
     if missing := set(kinds) - set(classifier.words):
         raise ValueError(f"too few papers to train {', '.join(sorted(missing))}")
     return classifier
@@ -224,6 +217,25 @@ def direction_runs(
     return runs, proposed
 
 
+def unseen_lists(items: Sequence[Example], table: Table) -> list[dict[str, Any]]:
+    """For each list, answers about the papers that it alone files, from a classifier that never saw any of them.
+
+    Stricter than folds: a list has its own idea of a direction, and none of it was learned.
+    """
+    rows = gold_rows(items)
+    alone = {i: {name for name, _ in items[i].votes} for i in rows.tolist()}
+    found = []
+    for name in sorted({next(iter(lists)) for lists in alone.values() if len(lists) == 1}):
+        fold = {i: 0 for i, lists in alone.items() if lists == {name}}
+        try:
+            p, classes, _ = out_of_fold(items, table, "direction", fold, lexical=table.vectors is None)
+        except ValueError:  # too few papers are left to learn from
+            continue
+        labels = np.array([classes.index(items[i].direction or "") for i in sorted(fold)])
+        found.append({"list": name, **summary([Answers(p, labels, classes)])})
+    return found
+
+
 # What people agree on
 
 
@@ -252,14 +264,6 @@ def reliability(items: Sequence[Example], classes: int = 3) -> float:
     a, b, c = 1 + 1 / k, -2 / k, 1 / k - agree
     root = (-b + np.sqrt(max(0.0, b * b - 4 * a * c))) / (2 * a)
     return float(np.clip(root, 0.5, 0.98))
-
-
-def title_only(items: Sequence[Example]) -> list[Document]:
-    return [Document(item.document.title) for item in items]
-
-
-def words_of(items: Sequence[Example]) -> Table:
-    return Table(counts(item.document for item in items), None)
 
 
 # Baselines on the same folds

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kb.classify.data import SCOPES, Example, Part
-from kb.classify.model import Classifier, Table, fit_all, labelled, place_name, rounded
+from kb.classify.explain import place_name
+from kb.classify.model import Classifier
 from kb.classify.predict import Prediction
-from kb.classify.text import Document, counts
+from kb.classify.table import rounded, table_of
+from kb.classify.text import Document
+from kb.classify.training import fitted_again
 from kb.records.models import AssignmentState, Paper
 from kb.records.taxonomy import Taxonomy
 
@@ -70,25 +73,11 @@ def relearn(classifier: Classifier, examples: Sequence[Example], vectors: np.nda
     before = {place_name(title=classifier.items[i].document.title): classifier.items[i] for i in gone}
     merged = [_merged(item, before.get(place_name(title=item.document.title))) for item in examples]
     kept = np.setdiff1d(np.arange(len(classifier.table)), gone)
-    known = classifier.table.take(kept)
-    words = known.words.joined(counts(item.document for item in examples))
-    both = known.vectors is not None and vectors is not None
-    table = rounded(Table(words, np.concatenate([known.vectors, vectors]) if both else None))
-    items = [*(classifier.items[i] for i in kept), *merged]
-    settings = {
-        (head.name, head.lexical): head.setting
-        for head in (*classifier.words.values(), *classifier.sense.values())
-    }
-    return fit_all(
-        table,
-        items,
-        tuple(labelled(item) for item in items),
-        classifier.idf,
-        model=classifier.model if both else None,
-        settings=settings,
-        reliability=classifier.reliability,
-        facts=classifier.facts,
+    table = classifier.table.take(kept).joined(
+        table_of((e.document for e in examples), vectors, classifier.cues)
     )
+    items = [*(classifier.items[i] for i in kept), *merged]
+    return fitted_again(classifier, rounded(table), items, classifier.cues)
 
 
 def _merged(item: Example, before: Example | None) -> Example:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kb.classify.data import Example
-from kb.classify.model import Classifier, fit_all, labelled
+from kb.classify.model import Classifier
+from kb.classify.training import fitted_again
 from kb.records.taxonomy import Taxonomy
 
 
@@ -17,17 +18,10 @@ def moved(classifier: Classifier, taxonomy: Taxonomy) -> Classifier:
     items = [_moved(item, taxonomy) for item in classifier.items]
     if items == list(classifier.items):
         return classifier
-    heads = (*classifier.words.values(), *classifier.sense.values())
-    return fit_all(
-        classifier.table,
-        items,
-        tuple(labelled(item) for item in items),
-        classifier.idf,
-        model=classifier.model,
-        settings={(head.name, head.lexical): head.setting for head in heads},
-        reliability=classifier.reliability,
-        facts=classifier.facts,
-    )
+    # A cue's column keeps its place: only the name of its branch is another one.
+    names = tuple(taxonomy.final_branch(branch) or branch for branch in classifier.cues.branches)
+    cues = classifier.cues.renamed(names)
+    return fitted_again(classifier, replace(classifier.table, branches=names), items, cues)
 
 
 def _moved(item: Example, taxonomy: Taxonomy) -> Example:

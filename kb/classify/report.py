@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from kb.classify import evaluate
+from kb.classify.cues import Cues
 from kb.classify.data import Example, Part, count
 from kb.classify.evaluate import Answers, Step, gold_rows, no_step, summary
-from kb.classify.model import Table
 from kb.classify.screening import screen
 from kb.classify.simulate import decisions_needed
-from kb.classify.text import Document, counts
+from kb.classify.table import table_of
+from kb.classify.text import Document
 
 
 def figures(
@@ -21,6 +22,7 @@ def figures(
     vectors: np.ndarray | None,
     titles: np.ndarray | None,
     described: np.ndarray | None,
+    cues: Cues,
     *,
     repeats: int = 5,
     step: Step = no_step,
@@ -31,8 +33,8 @@ def figures(
         vectors, titles: embeddings of the texts and of the titles alone; None measures words alone.
         described: embeddings of the three directions' descriptions.
     """
-    table = Table(counts(item.document for item in items), vectors)
-    bare = Table(counts(Document(item.document.title) for item in items), titles)
+    table = table_of((item.document for item in items), vectors, cues)
+    bare = table_of((Document(item.document.title) for item in items), titles, cues)
     rows = gold_rows(items)
     gold = [items[i] for i in rows]
     subsets = {
@@ -103,6 +105,7 @@ def figures(
             "pairs": evaluate.list_agreement(gold),
             "reliability": round(reliable, 4),
             "with_one_list": evaluate.with_one_list(items, runs[best], reliable),
+            "unseen": evaluate.unseen_lists(items, table),
         },
         "branches": evaluate.branch_runs(items, table, lexical=lexical, repeats=min(3, repeats), step=step),
         "stage": evaluate.facet_runs(items, table, "stage", lexical=lexical, repeats=repeats, step=step)
@@ -140,6 +143,21 @@ def markdown(found: Mapping[str, Any]) -> str:
         f"| {' and '.join(p['lists'])} | {p['papers']} | {_percent(p['agree'])} |"
         for p in found["lists"]["pairs"]
     ]
+    if unseen := found["lists"]["unseen"]:
+        lines += [
+            "",
+            "A whole list unseen: papers that it alone files, by a classifier that learned from the others.",
+            "",
+        ]
+        lines += [
+            "| List | Papers | Accuracy | Macro-F1 | Accuracy at 75 % coverage |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {u['list']} | {u['papers']} | {_percent(u['accuracy'])} | {_percent(u['macro_f1'])} | "
+            f"{_percent(u['accuracy_at_75'])} |"
+            for u in unseen
+        ]
     one = found["lists"]["with_one_list"]
     if one["papers"]:
         lines += [

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from kb.classify.cues import Cues
 from kb.classify.data import Example, Part
-from kb.classify.model import VERSION, Classifier, Head, Setting, Table, labelled
+from kb.classify.heads import Head, Setting
+from kb.classify.model import VERSION, Classifier
 from kb.classify.ridge import Calibration
+from kb.classify.table import Table, View
 from kb.classify.text import Document, Sparse, inverse_frequency
 from kb.errors import DataError
 
@@ -34,10 +37,12 @@ def dump_classifier(classifier: Classifier) -> tuple[bytes, str]:
     }
     if classifier.table.vectors is not None:
         arrays["vectors"] = classifier.table.vectors.astype(np.float16)
+    if classifier.table.cues is not None:
+        arrays["cues"] = classifier.table.cues.astype(np.uint16)
     heads: dict[str, Any] = {}
-    for view, found in (("words", classifier.words), ("sense", classifier.sense)):
+    for view, found in classifier.heads.items():
         for name, head in found.items():
-            place = f"{view}.{name}"
+            place = f"{view.value}.{name}"
             arrays |= {
                 f"{place}.rows": head.rows.astype(np.int32),
                 f"{place}.alpha": head.alpha.astype(np.float32),
@@ -56,6 +61,7 @@ def dump_classifier(classifier: Classifier) -> tuple[bytes, str]:
         "version": VERSION,
         "model": classifier.model,
         "reliability": {name: round(value, 4) for name, value in classifier.reliability.items()},
+        "cues": classifier.cues.phrases,
         "heads": heads,
         "facts": classifier.facts,
         "papers": [_paper(item) for item in classifier.items],
@@ -120,11 +126,13 @@ def _assemble(arrays: Mapping[str, np.ndarray], meaning: Mapping[str, Any]) -> C
         arrays["words.values"].astype(np.float64),
     )
     vectors = arrays["vectors"].astype(np.float32) if "vectors" in arrays else None
-    heads: dict[str, dict[str, Head]] = {"words": {}, "sense": {}}
+    cues = Cues(meaning["cues"])
+    heads: dict[View, dict[str, Head]] = {view: {} for view in View}
     for place, facts in meaning["heads"].items():
-        view, name = place.split(".")
+        view, name = View(place.split(".")[0]), place.split(".")[1]
         heads[view][name] = Head(
             name=name,
+            view=view,
             classes=tuple(facts["classes"]),
             rows=arrays[f"{place}.rows"].astype(np.int64),
             alpha=arrays[f"{place}.alpha"].astype(np.float64),
@@ -133,7 +141,6 @@ def _assemble(arrays: Mapping[str, np.ndarray], meaning: Mapping[str, Any]) -> C
             left_out_labels=arrays[f"{place}.labels"].astype(np.int64),
             calibration=Calibration(float(facts["scale"]), arrays[f"{place}.bias"].astype(np.float64)),
             setting=Setting(float(facts["ridge"]), float(facts["silver"])),
-            lexical=view == "words",
         )
     items = tuple(
         Example(
@@ -151,12 +158,13 @@ def _assemble(arrays: Mapping[str, np.ndarray], meaning: Mapping[str, Any]) -> C
     if len(items) != len(words):
         raise ValueError("the two files do not belong together")
     return Classifier(
-        table=Table(words, vectors),
-        labelled=tuple(labelled(item) for item in items),
+        table=Table(words, vectors, arrays["cues"].astype(np.float64), cues.branches)
+        if "cues" in arrays
+        else Table(words, vectors),
         items=items,
         idf=inverse_frequency(words),
-        words=heads["words"],
-        sense=heads["sense"],
+        heads=heads,
+        cues=cues,
         model=meaning["model"],
         reliability=meaning["reliability"],
         facts=meaning["facts"],

@@ -15,7 +15,7 @@ import numpy as np
 from kb.classify import ridge
 from kb.classify.data import Example
 from kb.classify.evaluate import Step, folds, no_step, out_of_fold
-from kb.classify.model import Table
+from kb.classify.table import Table
 from kb.classify.text import BUCKETS, Sparse, inverse_frequency, weigh
 
 _CHEAPER = re.compile(

@@ -14,8 +14,8 @@ import numpy as np
 from kb.classify import ridge
 from kb.classify.data import DIRECTIONS, Example, Part
 from kb.classify.evaluate import Step, folds, gold_rows, no_step
-from kb.classify.model import Table
 from kb.classify.queue import uncertainty
+from kb.classify.table import Table
 from kb.classify.text import inverse_frequency, weigh
 
 START, BATCH = 15, 10

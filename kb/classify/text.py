@@ -31,6 +31,26 @@ _STOP = frozenset(
     "used use based".split()
 )
 
+_ENDINGS = (
+    *(
+        "izations",
+        "ization",
+        "ations",
+        "ation",
+        "ings",
+        "ing",
+        "edly",
+        "ions",
+        "ion",
+        "ed",
+        "ers",
+        "er",
+        "es",
+        "s",
+    ),
+    *("ly", "e"),
+)
+
 # Function words of languages written in Latin letters, without accents, that English does not have.
 _FOREIGN = frozenset(
     "les des une dans pour sur avec qui que est sont nous cette ces par plus aux leur der das und ist nicht mit von den "
@@ -65,21 +85,40 @@ class Document:
         return hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     @cached_property
-    def words(self) -> list[list[str]]:
-        """Sentences of folded words; the title counts twice."""
-        title, abstract = (_folded(text[:MAX_CHARS]) for text in (self.title, self.abstract))
-        parts = [title, title, *_SENTENCE.split(abstract)]
+    def title_words(self) -> list[str]:
+        return plain_words(self.title[:MAX_CHARS])
+
+    @cached_property
+    def sentences(self) -> list[list[str]]:
+        """The words of the abstract."""
+        parts = _SENTENCE.split(_folded(self.abstract[:MAX_CHARS]))
         return [words for part in parts if (words := _WORD.findall(part))]
 
     @cached_property
     def grams(self) -> dict[str, int]:
-        """Words and pairs of neighbouring words, without the commonest words, counted."""
+        """Stems and pairs of neighbouring stems, without the commonest words, counted; the title counts twice."""
         found: list[str] = []
-        for sentence in self.words:
-            kept = [word for word in sentence if word not in _STOP and (len(word) > 1 or word.isdigit())]
-            found += kept
-            found += map(" ".join, pairwise(kept))
+        for kept in self._kept:
+            stems = [stem(word) for word in kept]
+            found += stems
+            found += map(" ".join, pairwise(stems))
         return Counter(found)
+
+    @cached_property
+    def spelled(self) -> dict[str, str]:
+        """How the text spells each of `grams` where it says it first."""
+        found: dict[str, str] = {}
+        for kept in self._kept:
+            for said in (*kept, *map(" ".join, pairwise(kept))):
+                found.setdefault(" ".join(map(stem, said.split())), said)
+        return found
+
+    @property
+    def _kept(self) -> list[list[str]]:
+        return [
+            [word for word in words if word not in _STOP and (len(word) > 1 or word.isdigit())]
+            for words in (self.title_words, self.title_words, *self.sentences)
+        ]
 
     @cached_property
     def columns(self) -> np.ndarray:
@@ -97,7 +136,7 @@ class Document:
             letters = [char for char in beginning if char.isalpha()]
             if sum(char.isascii() for char in letters) < 0.7 * len(letters):
                 return "it is not in English"
-        words = Counter(word for sentence in self.words for word in sentence)
+        words = Counter(word for sentence in (self.title_words, *self.sentences) for word in sentence)
         foreign = sum(words[word] for word in words.keys() & _FOREIGN)
         if foreign >= 3 and foreign > 2 * sum(words[word] for word in words.keys() & _STOP):
             return "it is not in English"
@@ -106,6 +145,20 @@ class Document:
 
 def _folded(text: str) -> str:
     return (text if text.isascii() else ascii_fold(text)).lower()
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text, folded to lower-case ASCII."""
+    return _WORD.findall(_folded(text))
+
+
+@lru_cache(maxsize=1 << 18)
+def stem(word: str) -> str:
+    """The word without its ending: pruned, prunes and pruning are one."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
 
 
 @lru_cache(maxsize=1 << 18)
@@ -184,12 +237,13 @@ def _pack(rows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Sparse:
 
 
 def counts(documents: Iterable[Document]) -> Sparse:
-    """How often each bucket occurs in each document, damped (1 + log)."""
+    """How often each bucket occurs in each document, damped (1 + log); a pair counts half, its words are there too."""
     rows = []
     for document in documents:
         columns, inverse = np.unique(document.columns, return_inverse=True)
-        times = np.bincount(inverse, weights=np.fromiter(document.grams.values(), float, len(inverse)))
-        rows.append((columns, 1 + np.log(times)))
+        times = np.fromiter(document.grams.values(), float, len(inverse))
+        worth = np.fromiter((0.5 if " " in gram else 1.0 for gram in document.grams), float, len(inverse))
+        rows.append((columns, np.bincount(inverse, weights=(1 + np.log(times)) * worth)))
     return _pack(rows)
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from kb.classify.learn import Change, what_changed
 from kb.classify.predict import Prediction
 from kb.config import Config
-from kb.pipeline.classify import Voice, open_voice, predict_records
+from kb.pipeline.classify import predict_records
 from kb.pipeline.store import Store, open_store
 from kb.pipeline.triage_session import Learned
+from kb.pipeline.voice import Voice, open_voice
 from kb.records.library import Library
 from kb.records.models import Paper
 

@@ -33,12 +33,15 @@ class Branch(Value):
 
     `aliases` are headings, collection names or tags under which lists file the same papers; matching ignores case and
     punctuation. An alias may name its parent to be exact: "Make Long CoT Short > SFT-based Methods".
+    `cues` are phrases that a paper of this branch is likely to use: what `kb classify` looks for. "quantiz*" stands for
+    every word that begins so.
     """
 
     id: Slug
     title: Line
     description: Text
     aliases: tuple[Line, ...] = ()
+    cues: tuple[Line, ...] = ()
     branches: tuple[Branch, ...] = ()
 
 

@@ -93,6 +93,8 @@ def merge(text: str, gone: str, into: str) -> Change:
         fix = f"kb taxonomy merge {gone}/{both[0]} {into}/{both[0]}, or rename it"
         raise UsageError(f"both have a branch {both[0]}", fix=fix)
     _add_names(target, [source["title"], *source.get("aliases", [])])
+    if cues := source.get("cues"):
+        _put(target, "cues", list(dict.fromkeys([*target.get("cues", []), *cues])))
     tree.save()  # first what changes in place, then what goes: fewer lines are touched
     tree.remove(gone)
     tree.save()

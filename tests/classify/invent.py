@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from kb.classify.cues import cues_of
 from kb.classify.data import Example, Part, RawRows, examples, of_taxonomy
 from kb.classify.embed import Embedder, EmbedderError, Progress
-from kb.classify.model import Classifier, train
+from kb.classify.model import Classifier
+from kb.classify.training import train
 from kb.records.taxonomy import Taxonomy, load_taxonomy
 
 TAXONOMY = Path(__file__).parents[2] / "taxonomy.yaml"
@@ -158,7 +160,7 @@ def corpus() -> tuple[Example, ...]:
 def trained() -> Classifier:
     """A classifier of the invented papers, with embeddings."""
     items = corpus()
-    return train(items, vectors_of(items), model="fake", reliability={"direction": 0.9})
+    return train(items, vectors_of(items), cues_of(taxonomy()), model="fake", reliability={"direction": 0.9})
 
 
 def vectors_of(items: Sequence[Example], embedder: Embedder | None = None) -> np.ndarray:

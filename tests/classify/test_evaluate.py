@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kb.classify.cues import cues_of
 from kb.classify.data import Example, Part
 from kb.classify.evaluate import Answers, direction_runs, folds, list_agreement, reliability
-from kb.classify.model import Table
 from kb.classify.report import figures, markdown
 from kb.classify.screening import naive_bayes, read_for, wss
 from kb.classify.simulate import decisions_needed
+from kb.classify.table import Table
 from kb.classify.text import Document, counts, inverse_frequency, weigh
-from tests.classify.invent import FakeEmbedder, corpus, vectors_of
+from tests.classify.invent import FakeEmbedder, corpus, taxonomy, vectors_of
 
 
 def test_folds_cover_every_item_once_and_spread_every_class():
@@ -78,7 +79,14 @@ def test_naive_bayes_finds_the_words_of_relevance():
 def test_the_whole_report_is_made_of_invented_papers_and_reads_well():
     items = corpus()
     titles = FakeEmbedder().encode([Document(item.document.title).text for item in items])
-    found = figures(items, vectors_of(items), titles, FakeEmbedder().encode(["a", "b", "c"]), repeats=1)
+    found = figures(
+        items,
+        vectors_of(items),
+        titles,
+        FakeEmbedder().encode(["a", "b", "c"]),
+        cues_of(taxonomy()),
+        repeats=1,
+    )
     assert found["direction"]["kb"]["all"]["accuracy"] > 0.9
     assert found["direction"]["kb, words only"]["all"]["accuracy"] > 0.9
     assert found["screening"]["rankings"]["kb"]["all"]["wss95"] > 0.3

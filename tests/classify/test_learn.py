@@ -6,6 +6,7 @@ import random
 import time
 
 from kb.classify.learn import confirmed_example, relearn, what_changed
+from kb.classify.table import View
 from kb.classify.text import Document
 from kb.records.models import Assignment, AssignmentState, Paper, Witness
 from tests.classify.invent import FakeEmbedder, corpus, gold, sentence, taxonomy, trained
@@ -79,5 +80,5 @@ def test_words_learn_even_where_there_is_no_model():
     )
     assert example is not None
     taught = relearn(trained(), [example], None)
-    assert taught.sense == {}
+    assert not taught.heads[View.SENSE]
     assert taught.predict([Document("decoding latency")], None)[0].facets["direction"].branch == "faster"

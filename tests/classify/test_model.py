@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kb.classify.cues import cues_of
 from kb.classify.evaluate import subset_classifier
-from kb.classify.model import Table
+from kb.classify.table import Table
 from kb.classify.text import Document, counts
 from tests.classify.invent import FakeEmbedder, corpus, gold, sentence, taxonomy, trained, vectors_of
 
@@ -82,10 +83,10 @@ def test_a_labelled_paper_is_judged_by_the_others_never_by_its_own_label():
     )
     from dataclasses import replace
 
-    from kb.classify.model import train
+    from kb.classify.training import train
 
     items[at] = replace(items[at], document=Document(odd.title, odd.abstract))
-    classifier = train(items, vectors_of(items), model="fake")
+    classifier = train(items, vectors_of(items), cues_of(taxonomy()), model="fake")
     (prediction,) = classifier.predict([odd], FakeEmbedder().encode([odd.text]))
     assert prediction.facets["direction"].branch == "smaller"
     assert all(near.title != odd.title for near in prediction.near)

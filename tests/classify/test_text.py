@@ -20,9 +20,16 @@ from kb.classify.text import (
 
 def test_pairs_of_words_do_not_cross_sentences_and_the_title_counts_twice():
     found = Document("Short chains", "Chains cost. Tokens cost").grams
-    assert found["short chains"] == 2
-    assert found["chains cost"] == 1
-    assert "cost tokens" not in found
+    assert found["short chain"] == 2
+    assert found["chain cost"] == 1
+    assert "cost token" not in found
+
+
+def test_forms_of_a_word_are_one_and_are_shown_as_the_text_spells_them():
+    document = Document("Pruning layers", "A pruned layer is cheap")
+    assert document.grams["prun"] == 3
+    assert document.spelled["prun"] == "pruning"
+    assert document.spelled["prun layer"] == "pruning layers"
 
 
 @pytest.mark.parametrize(

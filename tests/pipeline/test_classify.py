@@ -16,6 +16,10 @@ from kb.classify.saved import MEANING, NUMBERS
 from kb.config import load_config
 from kb.errors import DataError, KbError
 from kb.pipeline import classify as run
+from kb.pipeline.classify_data import train_weights
+from kb.pipeline.relevance import load_relevance
+from kb.pipeline.store import open_store
+from kb.pipeline.voice import WORDS_ONLY, open_voice
 from kb.records.candidates import Candidate, CandidateState, render_candidates
 from kb.records.library import load_library, render_record
 from kb.records.models import Assignment, AssignmentState, Identifiers, Paper, Witness
@@ -37,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     config = _empty(folder / "kb")
     data = write_data(folder / "data", raw())
-    run.train_weights(config, data, folder / "weights", embedder=FakeEmbedder())
+    train_weights(config, data, folder / "weights", embedder=FakeEmbedder())
     return folder / "weights"
 
 
@@ -147,9 +151,9 @@ def test_a_model_that_cannot_be_loaded_is_one_line_and_words_alone_go_on(base):
     report = run.apply(base, embedder=BrokenEmbedder())
     assert len(report.notices) == 1
     assert "cannot be loaded" in report.notices[0]
-    assert run.WORDS_ONLY in report.notices[0]
+    assert WORDS_ONLY in report.notices[0]
     sources = {label.source for p in load_library(base.papers_dir).values() for label in _own(p)}
-    assert sources == {run.WORDS_ONLY}
+    assert sources == {WORDS_ONLY}
 
 
 def test_words_alone_never_replace_what_the_whole_classifier_said(base):
@@ -162,18 +166,18 @@ def test_words_alone_never_replace_what_the_whole_classifier_said(base):
 
 
 def test_weights_of_another_model_are_not_used_with_this_one(base):
-    voice = run.open_voice(base, embedder=FakeEmbedder("other"))
+    voice = open_voice(base, embedder=FakeEmbedder("other"))
     assert voice.embedder is None
     assert "belong to fake, not to other" in voice.notices[0]
 
 
 def test_confirmed_labels_teach_without_the_original_data(base):
-    store = run.open_store(base)
-    plain = run.open_voice(base, embedder=FakeEmbedder())
+    store = open_store(base)
+    plain = open_voice(base, embedder=FakeEmbedder())
     assert run.with_corrections(plain, store, run.documents_of(store)) is plain
     paper = _papers()[0]
     _write(base.root, paper.model_copy(update={"labels": (_label("faster", AssignmentState.CONFIRMED),)}))
-    store = run.open_store(base)
+    store = open_store(base)
     predictions, taught = run.predict_records(store, plain)
     assert len(taught.classifier.items) == len(plain.classifier.items) + 1
     assert set(predictions) == set(store.library)
@@ -191,7 +195,7 @@ def test_candidates_are_ranked_by_relevance(base):
     base.candidates_path.write_text(render_candidates(waiting), encoding="utf-8")
     report = run.apply(base, embedder=FakeEmbedder())
     assert report.relevance["c-shorter"] > report.relevance["c-out"]
-    assert run.load_relevance(base) == report.relevance
+    assert load_relevance(base) == report.relevance
 
 
 def test_abstracts_come_from_the_git_ignored_cache(base):
@@ -205,7 +209,7 @@ def test_abstracts_come_from_the_git_ignored_cache(base):
         database.execute("CREATE TABLE abstract (ref TEXT PRIMARY KEY, text TEXT NOT NULL)")
         database.execute("INSERT INTO abstract VALUES ('arxiv 2503.00000', 'of budgets')")
     database.close()
-    documents = run.documents_of(run.open_store(base))
+    documents = run.documents_of(open_store(base))
     assert documents["paper0"].abstract == "of budgets"
     assert documents["paper1"].abstract == _papers()[1].abstract
 
@@ -213,7 +217,7 @@ def test_abstracts_come_from_the_git_ignored_cache(base):
 def test_the_same_data_give_the_same_weights_byte_for_byte(tmp_path: Path, weights: Path):
     config = _empty(tmp_path / "kb")
     data = write_data(tmp_path / "data", raw())
-    run.train_weights(config, data, tmp_path / "again", embedder=FakeEmbedder())
+    train_weights(config, data, tmp_path / "again", embedder=FakeEmbedder())
     for name in (NUMBERS, MEANING):
         assert (tmp_path / "again" / name).read_bytes() == (weights / name).read_bytes()
 
@@ -221,18 +225,18 @@ def test_the_same_data_give_the_same_weights_byte_for_byte(tmp_path: Path, weigh
 def test_training_data_that_are_missing_or_wrong_are_named(tmp_path: Path):
     config = _empty(tmp_path / "kb")
     with pytest.raises(DataError, match=r"gold_labels_dev\.jsonl"):
-        run.train_weights(config, tmp_path, tmp_path / "out", embedder=FakeEmbedder())
+        train_weights(config, tmp_path, tmp_path / "out", embedder=FakeEmbedder())
     data = write_data(tmp_path / "data", raw(4))
     (data / "silver_labels_dev.jsonl").write_text('{"title": "a"}\nnonsense\n')
     with pytest.raises(DataError, match=r"silver_labels_dev\.jsonl:2"):
-        run.train_weights(config, data, tmp_path / "out", embedder=FakeEmbedder())
+        train_weights(config, data, tmp_path / "out", embedder=FakeEmbedder())
 
 
 def test_kbs_own_weights_are_not_overwritten_with_those_of_another_model(tmp_path: Path):
     config = _empty(tmp_path / "kb")
     data = write_data(tmp_path / "data", raw(4))
     with pytest.raises(KbError, match="--out weights"):
-        run.train_weights(config, data, embedder=FakeEmbedder())
+        train_weights(config, data, embedder=FakeEmbedder())
 
 
 # The command
@@ -330,7 +334,7 @@ def test_a_plain_install_classifies_with_kbs_own_weights_and_says_what_is_missin
     assert json.loads(done.out)["direction"]["branch"] == "smaller"
     if find_spec("sentence_transformers") is None:
         assert len(done.err.splitlines()) == 1
-        assert run.WORDS_ONLY in done.err
+        assert WORDS_ONLY in done.err
 
 
 @pytest.mark.slow

@@ -383,8 +383,8 @@ def test_after_a_batch_the_classifier_learns(filled: KnowledgeBase) -> None:
 @pytest.mark.slow
 def test_the_classifier_says_what_a_batch_changed(filled: KnowledgeBase) -> None:
     """The real one, over words alone."""
-    from kb.pipeline.classify import open_voice
     from kb.pipeline.triage_learn import ClassifierLearner
+    from kb.pipeline.voice import open_voice
 
     learner = ClassifierLearner(open_voice(filled.config, words_only=True))
     started = session(filled, learner=learner)

@@ -1,0 +1,150 @@
+"""The classifier that a knowledge base speaks with, and its answers to papers from a file that no record holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kb.classify.data import branches_of
+from kb.classify.embed import CachedEmbedder, Embedder, EmbedderError, Progress, SentenceEmbedder
+from kb.classify.model import LABEL_SOURCE, Classifier
+from kb.classify.moved import moved
+from kb.classify.predict import Prediction
+from kb.classify.saved import WEIGHTS, load_classifier
+from kb.classify.text import MAX_CHARS, Document
+from kb.config import Config
+from kb.errors import DataError
+from kb.records.taxonomy import Taxonomy, load_taxonomy
+
+WORDS_ONLY = f"{LABEL_SOURCE}-words"
+
+
+@dataclass
+class Voice:
+    """A classifier ready to speak: its embedder if there is one, and a line on what is missing."""
+
+    classifier: Classifier
+    embedder: Embedder | None
+    notices: list[str] = field(default_factory=list)
+
+    def vectors(self, documents: Sequence[Document], progress: Progress | None = None) -> np.ndarray | None:
+        """Embeddings; None, and a notice, if the model cannot be loaded. Nothing else is lost."""
+        if self.embedder is None or not documents:
+            return None
+        try:
+            return self.embedder.encode([document.text for document in documents], progress)
+        except EmbedderError as error:
+            self.embedder = None
+            self.notices.append(f"{error}; falling back to {WORDS_ONLY}, which reads words alone")
+            return None
+
+    def predict(
+        self,
+        documents: Sequence[Document],
+        keys: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> list[Prediction]:
+        """What the classifier says of each document."""
+        return self.classifier.predict(documents, self.vectors(documents, progress), keys)
+
+    @property
+    def source(self) -> str:
+        """How a label names it."""
+        return LABEL_SOURCE if self.embedder is not None else WORDS_ONLY
+
+
+def open_voice(config: Config, *, words_only: bool = False, embedder: Embedder | None = None) -> Voice:
+    """The classifier that kb.toml asks for.
+
+    Raises:
+        DataError: its weights are missing or damaged.
+    """
+    settings = config.settings.classify
+    folder = config.root / settings.weights if settings.weights else WEIGHTS
+    classifier = moved(load_classifier(folder), load_taxonomy(config.taxonomy_path))
+    if words_only:
+        return Voice(classifier, None)
+    chosen = embedder or default_embedder(config)
+    if classifier.model != chosen.name:
+        notice = (
+            f"the weights in {folder.name}/ belong to {classifier.model}, not to {chosen.name}; "
+            f"falling back to {WORDS_ONLY} (fix: kb classify train --data DIR --out weights, and name the folder in kb.toml)"
+        )
+        return Voice(classifier, None, [notice])
+    return Voice(classifier, chosen)
+
+
+def default_embedder(config: Config) -> Embedder:
+    """The model that kb.toml names, with the cache of the knowledge base."""
+    model = config.settings.classify.model
+    return CachedEmbedder(SentenceEmbedder(model), config.state_dir / "cache" / "embeddings.sqlite")
+
+
+# Predicting from a file
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One line of a file: what was predicted, or what is wrong with the line."""
+
+    prediction: Prediction | None = None
+    problem: DataError | None = None
+
+
+_CHUNK = 256
+
+
+def predict_lines(
+    voice: Voice,
+    lines: Iterable[bytes],
+    *,
+    name: str,
+    taxonomy: Taxonomy,
+    keys: Mapping[str, str] | None = None,
+) -> Iterator[Answer]:
+    """An answer to every line that is not blank, in order; a wrong line costs only itself."""
+    waiting: list[Document | DataError] = []
+
+    def answered() -> Iterator[Answer]:
+        good = [item for item in waiting if isinstance(item, Document)]
+        found = iter(voice.predict(good, keys))
+        for item in waiting:
+            yield Answer(prediction=next(found)) if isinstance(item, Document) else Answer(problem=item)
+        waiting.clear()
+
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        waiting.append(parse_line(line, name=name, number=number, taxonomy=taxonomy))
+        if len(waiting) == _CHUNK:
+            yield from answered()
+    yield from answered()
+
+
+def parse_line(line: bytes, *, name: str, number: int, taxonomy: Taxonomy) -> Document | DataError:
+    """The paper on one line, or what is wrong with it."""
+    fix = 'write {"title": "...", "abstract": "..."} on one line'
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        return DataError(f"is not JSON: {str(error)[:100]}", file=name, line=number, fix=fix)
+    if not isinstance(row, dict):
+        return DataError("is not a JSON object", file=name, line=number, fix=fix)
+    for wanted in ("title", "abstract"):
+        if not isinstance(row.get(wanted), str | None):
+            return DataError("is not text", file=name, line=number, field=wanted, fix=fix)
+    identifier = row.get("id")
+    if not isinstance(identifier, str | int | None) or isinstance(identifier, bool):
+        return DataError("is neither text nor a number", file=name, line=number, field="id", fix=fix)
+    headings = row.get("headings") or []
+    if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
+        return DataError("is not a list of texts", file=name, line=number, field="headings", fix=fix)
+    return Document(
+        title=(row.get("title") or "")[:MAX_CHARS],
+        abstract=(row.get("abstract") or "")[:MAX_CHARS],
+        id=None if identifier is None else str(identifier),
+        filed=tuple(b for heading in headings for b in branches_of(heading, taxonomy)),
+    )
