@@ -36,6 +36,7 @@ LONGEST = 1_000
 
 _THINK_ENDS = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _THINK_BEGINS = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_BRACES = re.compile(r"\\(?:boxed|fbox)[ \t]*\{|\\.|[{}]", re.DOTALL)
 _MARKED = (
     re.compile(r"####[ \t]*([^\n]+)"),
     re.compile(r"\banswer\b\**[ \t]*(?:is\b|[:=])[ \t*:]*([^\n]+)", re.IGNORECASE),
@@ -54,20 +55,17 @@ def after_thinking(output: str) -> str | None:
 
 
 def boxed(text: str) -> str | None:
-    r"""The content of the last ``\boxed{...}`` or ``\fbox{...}`` whose braces balance."""
-    for start in reversed([match.end() for match in re.finditer(r"\\(?:boxed|fbox)\s*\{", text)]):
-        depth, at = 1, start
-        while at < len(text) and depth:
-            if text[at] == "\\":
-                at += 1  # the next character is escaped: \{ is no brace
-            else:
-                depth += {"{": 1, "}": -1}.get(text[at], 0)
-            at += 1
-        if not depth:
-            return text[start : at - 1].strip()
-        if at - start > LOOKED_AT:
-            return None
-    return None
+    r"""The content of the last ``\boxed{...}`` or ``\fbox{...}`` whose braces balance. One pass."""
+    opened: list[int | None] = []  # for each open brace: where a box's content starts
+    last: tuple[int, int] | None = None
+    for token in _BRACES.finditer(text):
+        if token[0].endswith("{") and token[0] != r"\{":
+            opened.append(token.end() if token[0] != "{" else None)
+        elif token[0] == "}" and opened:
+            start = opened.pop()
+            if start is not None and (last is None or start > last[0]):
+                last = start, token.start()
+    return text[last[0] : last[1]].strip() if last else None
 
 
 def tagged(text: str) -> str | None:

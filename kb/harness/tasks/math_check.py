@@ -35,12 +35,12 @@ class Child:
     def __init__(self, limit_s: float = LIMIT_S) -> None:
         self.limit_s = limit_s
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
 
     def ask(self, gold: str, answer: str) -> tuple[bool | None, str]:
         """(True, False or None for nobody can say, why)."""
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if self.process is None or self.process.poll() is not None:
                 self._start()
             reply = self._exchange({"gold": gold, "answer": answer}, self.limit_s)
             if reply is None:
@@ -53,7 +53,7 @@ class Child:
             self._stop()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "kb.harness.tasks.math_check", str(self.limit_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ class Child:
 
     def _exchange(self, question: dict[str, str] | None, limit_s: float) -> dict[str, Any] | None:
         """One line there, one line back; None if the child died or its time was over."""
-        process = self._process
+        process = self.process
         assert process is not None  # noqa: S101 - for the type checker
         assert process.stdin is not None  # noqa: S101
         assert process.stdout is not None  # noqa: S101
@@ -90,7 +90,7 @@ class Child:
             timer.cancel()
 
     def _stop(self) -> None:
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return
         process.kill()
@@ -103,8 +103,8 @@ class Child:
                     continue
 
 
-_child = Child()
-atexit.register(_child.close)
+child = Child()
+atexit.register(child.close)
 
 
 def equal_as_mathematics(gold: str, answer: str) -> tuple[bool | None, str]:
@@ -113,7 +113,7 @@ def equal_as_mathematics(gold: str, answer: str) -> tuple[bool | None, str]:
     Raises:
         UsageError: math-verify is not installed.
     """
-    return _child.ask(gold, answer)
+    return child.ask(gold, answer)
 
 
 def compare(gold: str, answer: str) -> tuple[bool | None, str]:
