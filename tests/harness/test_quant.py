@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from kb.errors import RunStopped, UsageError
 from kb.harness.quant import QUANTIZERS, Calibration, calibration_from, make_quantizer, options_of, support
-from kb.harness.quant.base import size_bytes
 from kb.harness.quant.codebook import E2M1
 from kb.harness.quant.grid import fit
+from kb.harness.quant.records import size_bytes
 from kb.harness.tasks.chain import ChainTask
 from kb.harness.types import Sample, Score, Split, split_of
 from tests.harness.quant_models import calibration, ids, logits, tiny

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,6 +31,10 @@ def layer_inputs(model: Any) -> dict[str, Any]:
         }
 
 
+def _note(seen: list[Any], _layer: Any, args: tuple[Any, ...]) -> None:
+    seen.append(args[0][0])
+
+
 def correlated(seed: int, rows: int, columns: int, tokens: int) -> tuple[Any, Any]:
     """A weight, and the Gram matrix of correlated inputs with a few large channels."""
     draw = torch.Generator().manual_seed(seed)
@@ -37,6 +42,42 @@ def correlated(seed: int, rows: int, columns: int, tokens: int) -> tuple[Any, An
     inputs = torch.randn(tokens, columns, generator=draw) @ torch.randn(columns, columns, generator=draw)
     inputs[:, ::7] *= 8
     return weight, inputs.T @ inputs
+
+
+# ----------------------------------------------------------------------------------------------- capture
+
+
+def test_block_by_block_is_the_whole_model() -> None:
+    """Inputs that are seen block by block are those of whole forward passes, one row at a time."""
+    model = tiny(attention_bias=True)
+    grams = layer_inputs(model)
+    for name in (
+        "model.layers.0.self_attn.q_proj",
+        "model.layers.1.self_attn.o_proj",
+        "model.layers.1.mlp.down_proj",
+    ):
+        seen: list[Any] = []
+        hook = model.get_submodule(name).register_forward_pre_hook(partial(_note, seen))
+        for row in calibration().token_rows:
+            logits(model, torch.tensor([row]))
+        hook.remove()
+        inputs = torch.cat(seen)
+        assert torch.allclose(
+            inputs.T @ inputs, grams[name], rtol=1e-3, atol=1e-3 * float(grams[name].abs().max())
+        )
+
+
+def test_later_blocks_see_what_earlier_ones_became() -> None:
+    """A block's inputs in calibration are the outputs of the blocks before it, as they are by then."""
+    model = tiny()
+    targets, _ = make_quantizer({"method": "gptq"}).plan(model)
+    with torch.no_grad():
+        for step in walk(model, targets, calibration()):
+            if step.prefix == "model.layers.0.":
+                step.module.mlp.down_proj.weight.zero_()
+            else:
+                changed = step.stats()["model.layers.1.self_attn.q_proj"].gram
+    assert not torch.allclose(changed, layer_inputs(tiny())["model.layers.1.self_attn.q_proj"], rtol=0.05)
 
 
 # -------------------------------------------------------------------------------------------------- gptq

@@ -8,7 +8,7 @@ from typing import Any
 
 from kb.errors import UsageError
 from kb.harness.quant.awq import AwqQuantizer
-from kb.harness.quant.base import LayerRecord, LayerRule, Quantizer, QuantReport, options_of, version
+from kb.harness.quant.base import LayerRule, Quantizer, options_of
 from kb.harness.quant.bitsandbytes import BitsandbytesQuantizer
 from kb.harness.quant.calibration import Calibration, calibration_from
 from kb.harness.quant.codebook import Fp4Quantizer, Nf4Quantizer
@@ -18,6 +18,7 @@ from kb.harness.quant.hadamard import HadamardQuantizer
 from kb.harness.quant.hqq import HqqQuantizer
 from kb.harness.quant.kv import KvConfig
 from kb.harness.quant.none import NoQuantizer
+from kb.harness.quant.records import LayerRecord, QuantReport, version
 from kb.harness.quant.rtn import RtnQuantizer
 from kb.harness.quant.smoothquant import SmoothQuantizer
 from kb.harness.quant.torchao import TorchaoQuantizer

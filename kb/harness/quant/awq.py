@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from kb.errors import UsageError
-from kb.harness.quant.base import LayerRecord, Rounded, Target
+from kb.harness.quant.base import Rounded, Target
 from kb.harness.quant.calibration import Calibration
 from kb.harness.quant.capture import InputStats, Step, output_error, walk
 from kb.harness.quant.grid import GridQuantizer
 from kb.harness.quant.llama import LINEARS, NORMS, divide_output, is_llama
+from kb.harness.quant.records import LayerRecord
 
 if TYPE_CHECKING:
     import torch

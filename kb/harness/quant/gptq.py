@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from kb.errors import RunStopped, UsageError
-from kb.harness.quant.base import LayerRecord, Rounded, Target
+from kb.harness.quant.base import Rounded, Target
 from kb.harness.quant.calibration import Calibration
 from kb.harness.quant.capture import output_error, walk
 from kb.harness.quant.grid import Grid, GridQuantizer
+from kb.harness.quant.records import LayerRecord
 
 if TYPE_CHECKING:
     import torch

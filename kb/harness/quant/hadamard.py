@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kb.errors import UsageError
-from kb.harness.quant.base import IDENTITY, LayerRecord, QuantReport, Target, size_bytes
+from kb.harness.quant.base import IDENTITY, Target
 from kb.harness.quant.calibration import Calibration
 from kb.harness.quant.gptq import GptqQuantizer
 from kb.harness.quant.grid import GridQuantizer
 from kb.harness.quant.llama import NORMS, is_llama
+from kb.harness.quant.records import LayerRecord, QuantReport, size_bytes
 from kb.harness.quant.smoothquant import round_inputs
 
 if TYPE_CHECKING:

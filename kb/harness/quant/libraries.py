@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kb.errors import KbError, UpstreamError, UsageError
-from kb.harness.quant.base import LayerRecord, Quantizer, Rounded, Target, relative_error, version
+from kb.harness.quant.base import Quantizer, Rounded, Target
 from kb.harness.quant.calibration import Calibration
+from kb.harness.quant.records import LayerRecord, relative_error, version
 
 if TYPE_CHECKING:
     import torch

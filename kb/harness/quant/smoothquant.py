@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from kb.errors import UsageError
-from kb.harness.quant.base import IDENTITY, LayerRecord, Quantizer, Rounded, Target
+from kb.harness.quant.base import IDENTITY, Quantizer, Rounded, Target
 from kb.harness.quant.calibration import Calibration
 from kb.harness.quant.capture import Step, walk
 from kb.harness.quant.llama import NORMS, divide_output, is_llama
+from kb.harness.quant.records import LayerRecord
 
 if TYPE_CHECKING:
     import torch
