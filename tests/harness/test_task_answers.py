@@ -26,6 +26,9 @@ from kb.harness.tasks.answers import KINDS, after_thinking, boxed, extract, judg
         ("**Answer:** x + 1", "math", "x + 1"),
         ("Answer: $\\frac12$.", "math", "\\frac12"),
         ("<answer> 3/4 </answer>", "math", "3/4"),
+        (r"\boxed{1{,}200{,}000 \text{ pens}}", "number", "1,200,000"),
+        (r"\boxed{12\,500}", "number", "12,500"),
+        (r"\boxed{\$18}", "number", "18"),
         ("first 7 then 9 apples", "number", "9"),
         ("it fell to -3.5", "number", "-3.5"),
         ("Answer: C", "choice", "C"),
@@ -81,7 +84,9 @@ def test_numbers_are_read_as_people_write_them(text: str, value: str | None) -> 
         ("exact", "  ", "Answer: Paris", None),
     ],
 )
-def test_right_wrong_and_unscored_are_told_apart(kind: str, gold: str, output: str, value: float | None) -> None:
+def test_right_wrong_and_unscored_are_told_apart(
+    kind: str, gold: str, output: str, value: float | None
+) -> None:
     score = judge(output, gold, kind)  # type: ignore[arg-type]
     assert score.value == value
     assert ("unscored" in score.why) == (value is None)
@@ -132,7 +137,9 @@ def test_mathematics_is_compared_from_several_threads_at_once() -> None:
     pytest.importorskip("math_verify")
     found: list[float | None] = []
     threads = [
-        threading.Thread(target=lambda n=n: found.append(judge(rf"\boxed{{\frac{{{n}}}{{2}}}}", f"{n}/2", "math").value))
+        threading.Thread(
+            target=lambda n=n: found.append(judge(rf"\boxed{{\frac{{{n}}}{{2}}}}", f"{n}/2", "math").value)
+        )
         for n in (1, 3, 5, 7)
     ]
     for thread in threads:
@@ -165,7 +172,9 @@ def test_a_megabyte_of_anything_is_looked_through_in_moments(output: str) -> Non
     assert time.process_time() - before < 2
 
 
-@given(st.text(max_size=300), st.sampled_from([kind for kind in KINDS if kind != "math"]), st.text(max_size=20))
+@given(
+    st.text(max_size=300), st.sampled_from([kind for kind in KINDS if kind != "math"]), st.text(max_size=20)
+)
 def test_judging_never_raises(output: str, kind: str, gold: str) -> None:
     score = judge(output, gold, kind)  # type: ignore[arg-type]
     assert score.value in (None, 0.0, 1.0)

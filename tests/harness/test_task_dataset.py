@@ -91,7 +91,9 @@ def size(task: DatasetTask, split: Split) -> int:
 
 
 def test_without_other_rows_there_is_no_calibration() -> None:
-    with pytest.raises(UsageError, match=r"task dataset: calibration_path: .*those that evaluate never serve it"):
+    with pytest.raises(
+        UsageError, match=r"task dataset: calibration_path: .*those that evaluate never serve it"
+    ):
         gsm().samples(1, 0, Split.CALIBRATION)
 
 
@@ -131,11 +133,9 @@ def write_csv(path: Path) -> Path:
 
 
 def write_parquet(path: Path) -> Path:
-    pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     file = path / "rows.parquet"
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows()), file)
+    parquet.write_table(pyarrow.Table.from_pylist(rows()), file)
     return file
 
 

@@ -16,7 +16,9 @@ from kb.harness.types import Sample, Split, parse_options
 
 pytest.importorskip("reasoning_gym")
 
-QUICK = GymTask(datasets=("chain_sum", "gcd", "syllogism", "calendar_arithmetic", "acre", "largest_island", "mini_sudoku"))
+QUICK = GymTask(
+    datasets=("chain_sum", "gcd", "syllogism", "calendar_arithmetic", "acre", "largest_island", "mini_sudoku")
+)
 ALL = [(family, dataset) for family, kinds in FAMILIES.items() for dataset in kinds]
 
 
@@ -27,14 +29,18 @@ def every(request: pytest.FixtureRequest) -> tuple[GymTask, list[Sample]]:
 
 
 @pytest.mark.slow
-def test_the_gold_answer_of_every_data_set_is_right_and_noise_is_wrong(every: tuple[GymTask, list[Sample]]) -> None:
+def test_the_gold_answer_of_every_data_set_is_right_and_noise_is_wrong(
+    every: tuple[GymTask, list[Sample]],
+) -> None:
     task, samples = every
     assert {sample.meta["dataset"] for sample in samples} == {dataset for _, dataset in ALL}
     for sample in samples:
         assert task.score(sample, f"<think>hm</think> so <answer>{sample.answer}</answer>").value == 1.0
         for noise in ("", "zzz", "None", "I do not know", "{}", "[1"):
             score = task.score(sample, f"<answer>{noise}</answer>")
-            assert (score.value, score.extracted) == (0.0, noise) or sample.answer == noise, sample.meta["dataset"]
+            assert (score.value, score.extracted) == (0.0, noise) or sample.answer == noise, sample.meta[
+                "dataset"
+            ]
 
 
 @pytest.mark.slow
@@ -145,7 +151,9 @@ def test_the_version_names_the_library_that_makes_and_judges_the_puzzles() -> No
 @pytest.mark.slow
 def test_a_data_set_that_has_run_out_is_named() -> None:
     task = GymTask(datasets=("products",))
-    with pytest.raises(UsageError, match=r"n: products has fewer different puzzles than 3000 .*at most \d+ samples"):
+    with pytest.raises(
+        UsageError, match=r"n: products has fewer different puzzles than 3000 .*at most \d+ samples"
+    ):
         task.samples(3000, 0)
 
 

@@ -10,7 +10,9 @@ from kb.harness.tasks.chain import ChainTask
 
 
 def test_a_task_is_made_from_plain_data_as_yaml_gives_it() -> None:
-    assert make_task({"name": "chain", "steps": [2, 4], "difficulty": 1}) == ChainTask(steps=(2, 4), difficulty=1)
+    assert make_task({"name": "chain", "steps": [2, 4], "difficulty": 1}) == ChainTask(
+        steps=(2, 4), difficulty=1
+    )
 
 
 def test_the_options_are_left_as_they_were() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kb.errors import UsageError
 from kb.harness.logs import inspect_log, lighteval, lm_eval
-from kb.harness.logs.imported import ImportedRun
+from kb.harness.logs.imported import ImportedRun, load_json
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,12 @@ def detect(path: Path) -> str:
 
     Raises:
         UsageError: there is no such file, or no format knows it.
+        DataError: a JSON file is damaged.
     """
     if not path.exists():
         raise UsageError(f"there is no {path.name}")
+    if path.suffix == ".json" and path.is_file():
+        load_json(path)  # a damaged log is said to be damaged, not unknown
     for name, log in LOG_FORMATS.items():
         if log.matches(path):
             return name

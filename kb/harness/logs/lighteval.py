@@ -10,6 +10,7 @@ Format: huggingface.co/docs/lighteval/saving-and-reading-results; proved on logs
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     except ImportError:
         raise UsageError(f"reading {file.name} needs pyarrow", fix="pip install pyarrow") from None
     try:
-        rows: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
+        rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(file.read_bytes())).to_pylist()
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(

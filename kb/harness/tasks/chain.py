@@ -1,11 +1,13 @@
 """Chained arithmetic modulo 100, with every step written out.
 
-    a=37;b+45;c*03;c?              a is 37, b is 45 more than a, c three times b: what is c?
-    b+45:37=82;c*03:82=46;#46      plus 45 on 37 is 82, times 3 on 82 is 46, so 46
+    a=73;b+54;c*30;c?              a is 37, b is 45 more than a, c three times b: what is c?
+    b+54:73=28;c*30:28=64;#64      plus 45 on 37 is 82, times 3 on 82 is 46, so 46
 
 A step says all its premises (what the question does to which variable, and the value it starts from) before its result:
 a wrong step is told apart as one that started from something else (premise), one that computed badly (calculation), and a
-wrong last word after right steps (conclusion). Numbers have two digits, so chains of one length have one number of tokens.
+wrong last word after right steps (conclusion). Numbers are written units first: a small model learns sums much sooner when
+the carry is known before it is needed (Lee et al. 2023, arXiv:2307.03381). They have two digits, so chains of one length
+have one number of tokens.
 """
 
 from __future__ import annotations
@@ -75,16 +77,16 @@ class ChainTask(Frozen):
     def draw(self, draw: random.Random, steps: int, id: str = "") -> Sample:
         """One chain of this length."""
         value = draw.randrange(100)
-        question = [f"a={value:02d}"]
+        question = [f"a={written(value)}"]
         said = []
         for at in range(1, steps + 1):
             name = ascii_lowercase[at]
             operation, operand = self._operation(draw)
             after = apply(value, operation, operand)
-            question.append(f"{name}{operation}{operand:02d}")
-            said.append(f"{name}{operation}{operand:02d}:{value:02d}={after:02d}")
+            question.append(f"{name}{operation}{written(operand)}")
+            said.append(f"{name}{operation}{written(operand)}:{written(value)}={written(after)}")
             value = after
-        answer = f"{value:02d}"
+        answer = written(value)
         return Sample(
             id=id,
             prompt=";".join([*question, f"{ascii_lowercase[steps]}?"]),
@@ -115,8 +117,7 @@ class ChainTask(Frozen):
         first = right if kind else None
         found = re.match(r"\s*([0-9]+)", tail)
         extracted = found.group(1) if mark and found else None
-        # Compared as text: int() refuses a number of thousands of digits, and a broken model writes such.
-        value = 1.0 if extracted is not None and extracted.lstrip("0") == sample.answer.lstrip("0") else 0.0
+        value = 1.0 if extracted == sample.answer else 0.0
         if kind is None and (value == 0.0 or len(said) > len(gold)):
             first, kind = len(gold), ErrorKind.CONCLUSION if extracted is not None else ErrorKind.FORM
         if value:
@@ -126,6 +127,11 @@ class ChainTask(Frozen):
         else:
             why = f"{extracted}, not {sample.answer}: {kind.value if kind else 'wrong'} at step {right + 1}"
         return Score(value, extracted, why, first, kind, right, len(gold))
+
+
+def written(number: int) -> str:
+    """Two digits, units first: 37 is "73"."""
+    return f"{number % 10}{number // 10}"
 
 
 def apply(value: int, operation: str, operand: int) -> int:

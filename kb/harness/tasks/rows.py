@@ -113,7 +113,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     except ImportError:
         raise UsageError("reading Parquet needs pyarrow", field="task dataset: path", fix=EXTRA) from None
     try:
-        data = parquet.read_table(path).to_pylist()
+        data = parquet.read_table(io.BytesIO(path.read_bytes())).to_pylist()
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise DataError(f"is no Parquet: {_first_line(error)}", file=path.name) from None
     for index, item in enumerate(data):
