@@ -218,4 +218,4 @@ def test_the_first_sample_stays_what_it_was() -> None:
     assert sample.solution == FIRST[1]
 
 
-FIRST = ("a=13;b*30;c*70;c?", "b*30:13=39;c*70:39=15;#15")
+FIRST = ("a=49;b*90;c-64;c?", "b*90:49=64;c-64:64=00;#00")
