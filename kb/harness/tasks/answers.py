@@ -44,8 +44,8 @@ _MARKED = (
 _NUMBER = re.compile(
     r"(?<![\w.,])[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?!\w)|(?<![\w.])[-+]?\.[0-9]+(?!\w)"
 )
-_THOUSANDS = re.compile(r"([0-9])(?:\{,\}|,?\\[,!])([0-9]{3})")
-"""1{,}200 and 1\\,200: as LaTeX sets 1,200."""
+_THOUSANDS = re.compile(r"([0-9])(?:\{,\}|,?\\[,!])(?=[0-9]{3})")
+# 1{,}200 and 1\,200: as LaTeX sets 1,200
 _LETTER = re.compile(r"(?<![\w'])\(?([A-J])\)?(?![\w'])")
 
 
@@ -91,7 +91,7 @@ def extract(output: str, kind: AnswerKind) -> str | None:
         if found is None and (lines := pattern.findall(text)):
             found = _tidy(lines[-1])
     if kind == "number":
-        found = _last(_NUMBER, _THOUSANDS.sub(r"\1,\2", text if found is None else found))
+        found = _last(_NUMBER, _THOUSANDS.sub(r"\1,", text if found is None else found))
     elif kind == "choice":
         found = _choice(found, text)
     return found if found and len(found) <= LONGEST else None
