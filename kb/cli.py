@@ -232,22 +232,38 @@ def new(state: _State, arxiv_id_or_url: str) -> int:
 # Deciding
 
 
-@cli.command(epilog=examples("kb candidates", "kb candidates --state suspicious", "kb candidates --json"))
+@cli.command(
+    epilog=examples(
+        "kb candidates",
+        "kb candidates --state candidate --sort relevance",
+        "kb candidates --state suspicious --json",
+    )
+)
 @click.option(
     "--state", "wanted", type=click.Choice(["candidate", "unresolved", "suspicious"]), help="Only these."
 )
+@click.option("--sort", type=click.Choice(["name", "relevance"]), default="name", show_default=True)
 @json_option
 @pass_state
-def candidates(state: _State, wanted: str | None, as_json: bool) -> int:
-    """List what sources named and no record holds: candidates, unresolved titles, suspicious pairs."""
+def candidates(state: _State, wanted: str | None, sort: str, as_json: bool) -> int:
+    """List what sources named and no record holds: candidates, unresolved titles, suspicious pairs.
+
+    `relevance` says how likely a work belongs in the survey, as the last `kb classify apply` saw it. Sorted by it, works
+    that it has not seen come first.
+    """
     from kb.cli_output import print_candidates
+    from kb.pipeline.relevance import load_relevance
     from kb.records.candidates import load_candidates
 
-    found = [c for c in load_candidates(state.config().candidates_path) if wanted in (None, c.state.value)]
+    config = state.config()
+    relevance = load_relevance(config)
+    found = [c for c in load_candidates(config.candidates_path) if wanted in (None, c.state.value)]
+    if sort == "relevance":
+        found.sort(key=lambda c: -relevance.get(c.id, 1.01))
     if as_json:
-        _say_json([c.model_dump(mode="json") for c in found])
+        _say_json([{**c.model_dump(mode="json"), "relevance": relevance.get(c.id)} for c in found])
     else:
-        print_candidates(found)
+        print_candidates(found, relevance)
     return EXIT_OK
 
 

@@ -226,16 +226,17 @@ def _short(item: Any) -> str:
     return f"{first[1]} ({', '.join(f'{name} {value}' for name, value in rest)})" if rest else str(first[1])
 
 
-def print_candidates(found: Sequence[Candidate]) -> None:
-    """One line a work that waits."""
+def print_candidates(found: Sequence[Candidate], relevance: Mapping[str, float]) -> None:
+    """One line a work that waits, with its relevance where that is known."""
     if not found:
         say("nothing waits")
         return
     rows = []
     for candidate in found:
         title = candidate.title or ", ".join(candidate.identifiers.values()) or candidate.url or ""
-        rows.append([candidate.id, candidate.state.value, title, candidate.reason])
-    print_table(["id", "state", "title", "why it waits"], rows)
+        share = f"{relevance[candidate.id]:.0%}" if candidate.id in relevance else ""
+        rows.append([candidate.id, candidate.state.value, share, title, candidate.reason])
+    print_table(["id", "state", "relevance", "title", "why it waits"], rows)
     say(f"{len(found)} waiting")
 
 

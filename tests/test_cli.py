@@ -18,6 +18,7 @@ import pytest
 from kb import __version__
 from kb.cli import cli, main
 from kb.pipeline import query
+from kb.pipeline.relevance import write_relevance
 from kb.records.candidates import Candidate, CandidateState, render_candidates
 from kb.records.files import write_atomic
 from tests.pipeline.kbase import KnowledgeBase
@@ -251,6 +252,20 @@ def test_a_reader_that_goes_away_is_no_error(base: KnowledgeBase) -> None:
 
 def waiting(base: KnowledgeBase, *found: Candidate) -> None:
     write_atomic(base.config.candidates_path, render_candidates(found))
+
+
+def test_candidates_show_their_relevance_and_can_be_sorted_by_it(base: KnowledgeBase) -> None:
+    """Where none is known nothing is shown, and what the classifier has not seen comes first."""
+    works = [
+        Candidate(id=f"c-{name}", state=CandidateState.CANDIDATE, title=name, reason="r") for name in "abc"
+    ]
+    waiting(base, *works)
+    assert [row["relevance"] for row in json.loads(base.run("candidates", "--json").out)] == [None] * 3
+    write_relevance(base.config, {"c-a": 0.2, "c-b": 0.9})
+    found = json.loads(base.run("candidates", "--sort", "relevance", "--json").out)
+    assert [(row["id"], row["relevance"]) for row in found] == [("c-c", None), ("c-b", 0.9), ("c-a", 0.2)]
+    assert [row["id"] for row in json.loads(base.run("candidates", "--json").out)] == ["c-a", "c-b", "c-c"]
+    assert "90%" in base.run("candidates").out
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ the words at once. A cue is one or more words; a star at the end of a word stand
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,17 @@ from kb.classify.text import Document, plain_words
 from kb.records.taxonomy import Taxonomy
 
 _Rest = tuple[int, tuple[str, ...]]  # the column of a cue's branch, and the words that have to follow
+
+
+Hit = tuple[int, str]  # the column of a cue's branch, and how the text says it
+
+
+@dataclass(frozen=True)
+class Found:
+    """The cues in a text."""
+
+    title: frozenset[Hit]
+    abstract: frozenset[Hit]
 
 
 class Cues:
@@ -41,35 +53,40 @@ class Cues:
         """The same cues under other names of their branches."""
         return Cues(zip(branches, (said for _, said in self.phrases), strict=True))
 
-    def counted(self, documents: Iterable[Document]) -> np.ndarray:
-        """float64 [documents, branches]: how many different cues a text has, those of the title twice."""
-        rows = [self._count(document) for document in documents]
-        return np.array(rows).reshape(len(rows), len(self.branches))
+    def counted(self, found: Sequence[Found]) -> np.ndarray:
+        """float64 [texts, branches]: how many different cues each text has, those of the title twice."""
+        rows = np.zeros((len(found), len(self.branches)))
+        for row, each in zip(rows, found, strict=True):
+            for part, worth in ((each.title, 2), (each.abstract, 1)):
+                for column, _ in part:
+                    row[column] += worth
+        return rows
 
-    def _count(self, document: Document) -> np.ndarray:
-        row = np.zeros(len(self.branches))
-        for sentences, worth in (((document.title_words,), 2), (document.sentences, 1)):
-            for column, _ in self._found(sentences):
-                row[column] += worth
-        return row
-
-    def said(self, document: Document, under: str) -> list[str]:
-        """The document's own words that are cues of a branch or of those below it, longest first."""
-        found = {
-            words
-            for column, words in self._found((document.title_words, *document.sentences))
+    def said(self, found: Found, under: str) -> list[str]:
+        """The text's own words that are cues of a branch or of those below it, longest first."""
+        words = {
+            said
+            for column, said in found.title | found.abstract
             if self.branches[column].split("/", 1)[0] == under
         }
-        return sorted(found, key=lambda words: (-len(words), words))
+        return sorted(words, key=lambda said: (-len(said), said))
 
-    def _found(self, sentences: Iterable[Sequence[str]]) -> set[tuple[int, str]]:
-        return {
-            (column, " ".join(words[at : at + 1 + len(rest)]))
-            for words in sentences
-            for at, word in enumerate(words)
-            for column, rest in self._beginning(word)
-            if len(words) > at + len(rest) and all(map(_fits, rest, words[at + 1 :]))
-        }
+    def find(self, document: Document) -> Found:
+        """Every cue in the text."""
+        return Found(self._in((document.title_words,)), self._in(document.sentences))
+
+    def _in(self, sentences: Iterable[Sequence[str]]) -> frozenset[Hit]:
+        found = set()
+        for words in sentences:
+            for at, word in enumerate(words):
+                for column, rest in self._beginning(word):
+                    if not rest:
+                        found.add((column, word))
+                        continue
+                    following = words[at + 1 : at + 1 + len(rest)]
+                    if len(following) == len(rest) and all(map(_fits, rest, following)):
+                        found.add((column, " ".join((word, *following))))
+        return frozenset(found)
 
     def _beginning(self, word: str) -> tuple[_Rest, ...]:
         known = self._known.get(word)

@@ -23,6 +23,8 @@ from kb.classify.text import inverse_frequency
 from kb.classify.training import fit_all
 
 Step = Callable[[str, int, int], None]
+Trained = dict[tuple[bytes, tuple[str, ...]], Classifier]
+"""Classifiers by the rows and the heads that they were trained on: several questions are put to the same ones."""
 
 
 def no_step(what: str, done: int, total: int) -> None:
@@ -135,11 +137,13 @@ def out_of_fold(
     *,
     lexical: bool,
     test_table: Table | None = None,
+    trained: Trained | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Probabilities for the items in `fold` (item -> fold), each from a head that never saw its fold.
 
     Args:
         test_table: what the papers look like when asked about, if not as in training (title only).
+        trained: classifiers of earlier calls over the same items and table.
 
     Returns:
         probabilities [items in fold, classes], the classes, and whether each one's head would have proposed it.
@@ -149,7 +153,7 @@ def out_of_fold(
     place = {item: at for at, item in enumerate(asked)}
     known = {name for item in items for name in kind.answer(item)}
     classes = tuple(name for name in kind.order if name in known) or tuple(sorted(known))
-    kinds = ("direction", "branch") if kind_name == "direction" else (kind_name,)
+    kinds = ("direction", "branch") if kind_name in {"direction", "branch"} else (kind_name,)
 
     def teaches(item: Example) -> bool:
         return any(k.answer(item) for k in KINDS if k.name in kinds)
@@ -160,7 +164,10 @@ def out_of_fold(
         test = np.array([i for i in asked if fold[i] == number])
         held = set(test.tolist())
         rest = np.array([i for i in range(len(items)) if i not in held and teaches(items[i])])
-        classifier = subset_classifier(items, table, rest, kinds)
+        cache, key = trained if trained is not None else {}, (rest.tobytes(), kinds)
+        if key not in cache:
+            cache[key] = subset_classifier(items, table, rest, kinds)
+        classifier = cache[key]
         asked_table = (test_table or table).take(test)
         asked_rows = asked_table.without_vectors() if lexical else asked_table
         p = classifier.probabilities(kind_name, asked_rows.weighed(classifier.idf), [None] * len(test))
@@ -194,6 +201,7 @@ def direction_runs(
     lexical: bool,
     repeats: int,
     test_table: Table | None = None,
+    trained: Trained | None = None,
     step: Step = no_step,
     what: str = "direction",
 ) -> tuple[list[Answers], list[np.ndarray]]:
@@ -210,6 +218,7 @@ def direction_runs(
             dict(zip(rows.tolist(), fold.tolist(), strict=True)),
             lexical=lexical,
             test_table=test_table,
+            trained=trained,
         )
         runs.append(Answers(p, labels, classes))
         proposed.append(proposes)
@@ -327,7 +336,13 @@ def with_one_list(items: Sequence[Example], runs: Sequence[Answers], reliable: f
 
 
 def branch_runs(
-    items: Sequence[Example], table: Table, *, lexical: bool, repeats: int, step: Step = no_step
+    items: Sequence[Example],
+    table: Table,
+    *,
+    lexical: bool,
+    repeats: int,
+    trained: Trained | None = None,
+    step: Step = no_step,
 ) -> dict[str, Any]:
     """Whether a branch that lists name is first, or among the first three, of those the classifier names."""
     rows = gold_rows(items)
@@ -336,8 +351,8 @@ def branch_runs(
     for seed in range(repeats):
         fold = folds([items[i].direction or "" for i in rows], 5, seed)
         spread = dict(zip(rows.tolist(), fold.tolist(), strict=True))
-        top, tops, _ = out_of_fold(items, table, "direction", spread, lexical=lexical)
-        sub, subs, _ = out_of_fold(items, table, "branch", spread, lexical=lexical)
+        top, tops, _ = out_of_fold(items, table, "direction", spread, lexical=lexical, trained=trained)
+        sub, subs, _ = out_of_fold(items, table, "branch", spread, lexical=lexical, trained=trained)
         parent = np.array([tops.index(name.split("/", 1)[0]) for name in subs])
         within = np.zeros_like(top)
         for column, place in enumerate(parent):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kb.classify.cues import Cues
 from kb.classify.data import Example
 from kb.classify.predict import Near
 from kb.classify.table import Table
@@ -41,10 +40,11 @@ def labelled(item: Example) -> Labelled:
     return Labelled(item.document.title, item.arxiv_id, item.part.value, branch)
 
 
-def phrases(document: Document, cues: Cues, branch: str, gains: np.ndarray) -> tuple[str, ...]:
+def phrases(document: Document, cues: Sequence[str], gains: np.ndarray) -> tuple[str, ...]:
     """Words of the text that speak for a branch: an expert's cues first, then what the labelled papers taught.
 
     Args:
+        cues: those of the branch that the text says.
         gains: how much more each bucket of words speaks for the branch than for the others.
     """
     chosen: list[str] = []
@@ -53,7 +53,7 @@ def phrases(document: Document, cues: Cues, branch: str, gains: np.ndarray) -> t
         if len(chosen) < most and not any(set(said.split()) & set(other.split()) for other in chosen):
             chosen.append(said)
 
-    for said in cues.said(document, branch):
+    for said in cues:
         choose(said, _MOST_CUES)
     names = list(document.grams)
     often = 1 + np.log(np.fromiter(document.grams.values(), float, len(names)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from kb.classify import ridge
 from kb.classify.answer import decided, ranked, sub_branches, unread, with_lists
-from kb.classify.cues import Cues
+from kb.classify.cues import Cues, Found
 from kb.classify.data import Example, Part
 from kb.classify.explain import Labelled, labelled, nearest, phrases, place_name
 from kb.classify.heads import KINDS, Head, Setting, abstention, cue_columns, evened
@@ -121,7 +121,8 @@ class Classifier:
             return []
         if not self._hears(vectors):
             vectors = None
-        asked = table_of(documents, vectors, self.cues).weighed(self.idf)
+        found = [self.cues.find(document) for document in documents]
+        asked = table_of(documents, vectors, self.cues, found).weighed(self.idf)
         own = [self._place_of(document) for document in documents]
         likely = {name: self.probabilities(name, asked, own) for name in self.words}
         records = keys or {}
@@ -133,7 +134,7 @@ class Classifier:
         near = nearest(asked, self._weighed, self._neighbours, own, self.labelled, key)
         bars = self.thresholds[vectors is None]
         return [
-            self._prediction(document, bars, {name: p[i] for name, p in likely.items()}, near[i])
+            self._prediction(document, found[i], bars, {name: p[i] for name, p in likely.items()}, near[i])
             for i, document in enumerate(documents)
         ]
 
@@ -150,13 +151,14 @@ class Classifier:
     def _prediction(
         self,
         document: Document,
+        found: Found,
         bars: Mapping[str, float],
         likely: Mapping[str, np.ndarray],
         near: tuple[Near, ...],
     ) -> Prediction:
         mute = document.unreadable()
         facets = {
-            facet: self._facet(facet, document, bars, likely, near, mute)
+            facet: self._facet(facet, document, found, bars, likely, near, mute)
             for facet in FACETS
             if facet in self.words
         }
@@ -169,6 +171,7 @@ class Classifier:
         self,
         facet: str,
         document: Document,
+        found: Found,
         bars: Mapping[str, float],
         likely: Mapping[str, np.ndarray],
         near: tuple[Near, ...],
@@ -184,7 +187,9 @@ class Classifier:
         evidence = tuple(f"lists file it under {branch}" for branch in dict.fromkeys(filed))
         if mute:
             return decided(facet, top, (), bars, evidence)
-        evidence += phrases(document, self.cues, best, self._gains[facet][:, head.classes.index(best)])
+        evidence += phrases(
+            document, self.cues.said(found, best), self._gains[facet][:, head.classes.index(best)]
+        )
         if facet != "direction" or "branch" not in self.words:
             return decided(facet, top, (), bars, evidence)
         branches = self.words["branch"].classes

@@ -10,7 +10,7 @@ import numpy as np
 from kb.classify import evaluate
 from kb.classify.cues import Cues
 from kb.classify.data import Example, Part, count
-from kb.classify.evaluate import Answers, Step, gold_rows, no_step, summary
+from kb.classify.evaluate import Answers, Step, Trained, gold_rows, no_step, summary
 from kb.classify.screening import screen
 from kb.classify.simulate import decisions_needed
 from kb.classify.table import table_of
@@ -45,21 +45,42 @@ def figures(
             [len(item.votes) > 1 and len({d for _, d in item.votes}) == 1 for item in gold]
         ),
     }
+    trained: Trained = {}
     runs: dict[str, list[Answers]] = {}
     proposes: dict[str, list[np.ndarray]] = {}
     if vectors is not None:
         runs["kb"], proposes["kb"] = evaluate.direction_runs(
-            items, table, lexical=False, repeats=repeats, step=step, what="words and embeddings"
+            items,
+            table,
+            lexical=False,
+            repeats=repeats,
+            trained=trained,
+            step=step,
+            what="words and embeddings",
         )
         if titles is not None:
             runs["kb, title only"], _ = evaluate.direction_runs(
-                items, table, lexical=False, repeats=repeats, test_table=bare, step=step, what="titles"
+                items,
+                table,
+                lexical=False,
+                repeats=repeats,
+                test_table=bare,
+                trained=trained,
+                step=step,
+                what="titles",
             )
     runs["kb, words only"], proposes["kb, words only"] = evaluate.direction_runs(
-        items, table, lexical=True, repeats=repeats, step=step, what="words"
+        items, table, lexical=True, repeats=repeats, trained=trained, step=step, what="words"
     )
     runs["kb, words only, title only"], _ = evaluate.direction_runs(
-        items, table, lexical=True, repeats=repeats, test_table=bare, step=step, what="words of titles"
+        items,
+        table,
+        lexical=True,
+        repeats=repeats,
+        test_table=bare,
+        trained=trained,
+        step=step,
+        what="words of titles",
     )
     if vectors is not None:
         regression = evaluate.regression_runs(items, vectors, repeats=repeats)
@@ -107,7 +128,9 @@ def figures(
             "with_one_list": evaluate.with_one_list(items, runs[best], reliable),
             "unseen": evaluate.unseen_lists(items, table),
         },
-        "branches": evaluate.branch_runs(items, table, lexical=lexical, repeats=min(3, repeats), step=step),
+        "branches": evaluate.branch_runs(
+            items, table, lexical=lexical, repeats=min(3, repeats), trained=trained, step=step
+        ),
         "stage": evaluate.facet_runs(items, table, "stage", lexical=lexical, repeats=repeats, step=step)
         if sum(item.part is Part.RECORD for item in items) >= 20
         else None,

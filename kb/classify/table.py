@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from kb.classify import ridge
-from kb.classify.cues import Cues
+from kb.classify.cues import Cues, Found
 from kb.classify.text import Document, Sparse, counts, weigh
 
 
@@ -72,12 +72,22 @@ class Table:
         }[view]
 
 
-def table_of(documents: Iterable[Document], vectors: np.ndarray | None, cues: Cues) -> Table:
-    """Documents as rows."""
+def table_of(
+    documents: Iterable[Document],
+    vectors: np.ndarray | None,
+    cues: Cues,
+    found: Sequence[Found] | None = None,
+) -> Table:
+    """Documents as rows.
+
+    Args:
+        found: the cues in each, where they are known already.
+    """
     listed = list(documents)
     if not cues.branches:
         return Table(counts(listed), vectors)
-    return Table(counts(listed), vectors, cues.counted(listed), cues.branches)
+    hits = [cues.find(document) for document in listed] if found is None else found
+    return Table(counts(listed), vectors, cues.counted(hits), cues.branches)
 
 
 def points(table: Table, view: View, columns: np.ndarray) -> np.ndarray:

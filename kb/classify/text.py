@@ -109,11 +109,14 @@ class Document:
         """How the text spells each of `grams` where it says it first."""
         found: dict[str, str] = {}
         for kept in self._kept:
-            for said in (*kept, *map(" ".join, pairwise(kept))):
-                found.setdefault(" ".join(map(stem, said.split())), said)
+            stems = [stem(word) for word in kept]
+            for said, gram in zip(kept, stems, strict=True):
+                found.setdefault(gram, said)
+            for pair, stem_pair in zip(pairwise(kept), pairwise(stems), strict=True):
+                found.setdefault(" ".join(stem_pair), " ".join(pair))
         return found
 
-    @property
+    @cached_property
     def _kept(self) -> list[list[str]]:
         return [
             [word for word in words if word not in _STOP and (len(word) > 1 or word.isdigit())]

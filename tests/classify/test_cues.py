@@ -14,7 +14,7 @@ CUES = Cues([("shorter", ["length penalt*", "overthink*"]), ("smaller/quantizati
 
 
 def _count(title: str, abstract: str = "") -> list[float]:
-    return CUES.counted([Document(title, abstract)])[0].tolist()
+    return CUES.counted([CUES.find(Document(title, abstract))])[0].tolist()
 
 
 def test_a_star_stands_for_any_ending_and_hyphens_and_case_do_not_matter():
@@ -33,9 +33,9 @@ def test_words_of_two_sentences_are_no_cue():
 
 
 def test_what_is_shown_is_what_the_text_says():
-    document = Document("Quantization of weights", "4-bit weights")
-    assert CUES.said(document, "smaller") == ["quantization", "4 bit"]
-    assert CUES.said(document, "shorter") == []
+    found = CUES.find(Document("Quantization of weights", "4-bit weights"))
+    assert CUES.said(found, "smaller") == ["quantization", "4 bit"]
+    assert CUES.said(found, "shorter") == []
 
 
 def test_cues_alone_lean_towards_their_direction_and_a_text_without_any_leans_nowhere():
@@ -48,8 +48,8 @@ def test_cues_alone_lean_towards_their_direction_and_a_text_without_any_leans_no
 def test_every_cue_of_the_surveys_taxonomy_finds_itself():
     for branch, phrases in cues_of(taxonomy()).phrases:
         for phrase in phrases:
-            found = Cues([(branch, [phrase])]).counted([Document("", phrase.replace("*", "s"))])
-            assert found[0, 0] == 1, phrase
+            found = Cues([(branch, [phrase])]).find(Document("", phrase.replace("*", "s")))
+            assert len(found.abstract) == 1, phrase
 
 
 def test_a_taxonomy_without_cues_still_classifies():

@@ -7,11 +7,19 @@ import pytest
 
 from kb.classify.cues import cues_of
 from kb.classify.data import Example, Part
-from kb.classify.evaluate import Answers, direction_runs, folds, list_agreement, reliability
+from kb.classify.evaluate import (
+    Answers,
+    Trained,
+    direction_runs,
+    folds,
+    list_agreement,
+    reliability,
+    unseen_lists,
+)
 from kb.classify.report import figures, markdown
 from kb.classify.screening import naive_bayes, read_for, wss
 from kb.classify.simulate import decisions_needed
-from kb.classify.table import Table
+from kb.classify.table import Table, table_of
 from kb.classify.text import Document, counts, inverse_frequency, weigh
 from tests.classify.invent import FakeEmbedder, corpus, taxonomy, vectors_of
 
@@ -56,6 +64,30 @@ def test_list_agreement_counts_only_papers_that_two_lists_file():
     items += [item(("a", "shorter"))] * 5
     assert list_agreement(items) == [{"lists": ["a", "b"], "papers": 10, "agree": 0.8}]
     assert 0.85 < reliability(items) < 0.92
+
+
+def test_a_list_held_out_is_only_asked_about_papers_that_it_alone_files():
+    items = corpus()
+    table = table_of((item.document for item in items), None, cues_of(taxonomy()))
+    alone = [
+        item for item in items if item.part is Part.GOLD and {name for name, _ in item.votes} == {"a/list"}
+    ]
+    assert 0 < len(alone) < sum(item.part is Part.GOLD for item in items)
+    (row,) = unseen_lists(items, table)
+    assert (row["list"], row["papers"]) == ("a/list", len(alone))
+    assert row["accuracy"] > 0.8
+
+
+def test_classifiers_that_are_kept_answer_as_new_ones_do():
+    items = corpus()
+    table = table_of((item.document for item in items), None, cues_of(taxonomy()))
+    kept: Trained = {}
+    first, _ = direction_runs(items, table, lexical=True, repeats=1, trained=kept)
+    again, _ = direction_runs(items, table, lexical=True, repeats=1, trained=kept)
+    fresh, _ = direction_runs(items, table, lexical=True, repeats=1)
+    assert len(kept) == 5
+    assert np.array_equal(first[0].probabilities, fresh[0].probabilities)
+    assert np.array_equal(first[0].probabilities, again[0].probabilities)
 
 
 def test_work_saved_over_sampling_of_a_perfect_and_of_a_backwards_ranking():

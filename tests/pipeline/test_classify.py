@@ -16,7 +16,7 @@ from kb.classify.saved import MEANING, NUMBERS
 from kb.config import load_config
 from kb.errors import DataError, KbError
 from kb.pipeline import classify as run
-from kb.pipeline.classify_data import train_weights
+from kb.pipeline.classify_data import train_weights, write_figures
 from kb.pipeline.relevance import load_relevance
 from kb.pipeline.store import open_store
 from kb.pipeline.voice import WORDS_ONLY, open_voice
@@ -237,6 +237,24 @@ def test_kbs_own_weights_are_not_overwritten_with_those_of_another_model(tmp_pat
     data = write_data(tmp_path / "data", raw(4))
     with pytest.raises(KbError, match="--out weights"):
         train_weights(config, data, embedder=FakeEmbedder())
+
+
+def test_figures_go_into_benchmarks_and_onto_the_page_of_the_site_that_asks_for_them(tmp_path, monkeypatch):
+    config = _empty(tmp_path / "kb")
+    monkeypatch.setattr("kb.pipeline.classify_data.markdown", lambda found: f"right: {found['right']}")
+    assert len(write_figures(config, {"right": 1})) == 2  # no such page
+    page = config.root / "site" / "docs" / "sorting.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("# Ours\n<!-- classify -->\nold\n<!-- /classify -->\nafter\n", encoding="utf-8")
+    assert page in write_figures(config, {"right": 2})
+    for path in (page, config.root / "benchmarks" / "README.md"):
+        text = path.read_text("utf-8")
+        assert "<!-- classify -->\n\nright: 2\n\n<!-- /classify -->" in text
+        assert "old" not in text
+        assert "right: 1" not in text
+    assert page.read_text("utf-8").startswith("# Ours\n")
+    assert page.read_text("utf-8").endswith("after\n")
+    assert json.loads((config.root / "benchmarks" / "classify.json").read_text("utf-8")) == {"right": 2}
 
 
 # The command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,17 @@ def test_a_merge_takes_labels_names_and_branches_along(quiet: KnowledgeBase) -> 
     assert [label.state for label in labels(quiet, 1) if label.source == "c/list"] == ["confirmed"]
     assert [label.state for label in labels(quiet, 3) if label.source == "Jun"] == ["confirmed"]
     assert "faster" in branches(quiet, 5, Witness.LIST)
+
+
+def test_a_merge_takes_cues_along_each_once(quiet: KnowledgeBase) -> None:
+    path = quiet.config.taxonomy_path
+    text = path.read_text("utf-8")
+    for branch, cues in (("smaller", "[compact, shared]"), ("faster", "[latency, shared]")):
+        text, times = re.subn(rf"(?m)^(\s*)- id: {branch}$", rf"\g<0>\n\1  cues: {cues}", text, count=1)
+        assert times == 1
+    path.write_text(text, encoding="utf-8")
+    retaxonomy.merge(quiet.config, "smaller", "faster")
+    assert load_taxonomy(path).branches["faster"].branch.cues == ("latency", "shared", "compact")
 
 
 def test_the_surer_of_two_proposals_remains(quiet: KnowledgeBase) -> None:
