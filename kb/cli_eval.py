@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from kb import cli_eval_parts
+from kb.cli_eval_parts import out_option, place_of
 from kb.cli_parts import Sections, examples, json_option
 from kb.errors import EXIT_OK, EXIT_PARTIAL, UsageError
 
@@ -15,26 +16,15 @@ if TYPE_CHECKING:
     from kb.harness.sweep import Backend, Outcome
     from kb.pipeline.evaluate import Place
 
-out_option = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Keep runs in this folder, which needs no knowledge base [default: runs/ of the knowledge base].",
-)
 spec_argument = click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
 
 
 class _Commands(Sections):
     sections: ClassVar = {
         "Measuring": ("run", "sweep", "reproduce", "import"),
-        "Reading": ("list", "show", "compare"),
+        "Reading": ("list", "show", "compare", "plot"),
         "What there is": ("tasks", "quantizers", "engines", "train"),
     }
-
-
-def _place(state: Any, out: Path | None = None) -> Place:
-    from kb.pipeline.evaluate import place
-
-    return place(state.root, out)
 
 
 def _steady() -> None:
@@ -60,6 +50,7 @@ for command in (
     cli_eval_parts.quantizers,
     cli_eval_parts.engines,
     cli_eval_parts.train,
+    cli_eval_parts.plot,
 ):
     eval_.add_command(command)
 
@@ -116,7 +107,7 @@ def run(
         raise UsageError("what is to be run?", fix="name a spec, or say --quick")
     if not quick and (n is not None or model is not None or workers is not None):
         raise UsageError("--n, --model and --workers belong to --quick", fix="write them into the spec")
-    where = _place(state, out)
+    where = place_of(state, out)
     if quick:
         return _quick(where, n, model, workers, as_json)
     assert spec is not None  # noqa: S101 - said above
@@ -146,7 +137,7 @@ def _quick(where: Place, n: int | None, model: str | None, workers: int | None, 
             where, cells, Local(workers or min(2, os.cpu_count() or 1)), bar.outcomes("runs")
         )
     runs = evaluate.whole_runs(where, cells)
-    pictures = evaluate.plot_bits(where, runs)
+    pictures = [str(path) for path in evaluate.plot(runs, where.runs / "quick")] if runs else []
     if as_json:
         say_json(
             {"runs": summaries_json(runs), "failed": [vars(one) for one in report.failed], "plots": pictures}
@@ -240,7 +231,7 @@ def sweep(
     from kb.cli_output import say, say_json
     from kb.pipeline import evaluate
 
-    where = _place(state, out)
+    where = place_of(state, out)
     cells = evaluate.load_grid(spec, where.parts)
     if slurm is not None:
         command = ["kb", "eval", "sweep", str(spec), *(["--out", str(out)] if out else [])]
@@ -288,7 +279,7 @@ def reproduce(state: Any, run_id: str, model: str | None, out: Path | None, as_j
     from kb.cli_output import say_json
     from kb.pipeline import evaluate
 
-    where = _place(state, out)
+    where = place_of(state, out)
     with Bar(quiet=as_json) as bar:
         found = evaluate.repeat(where, run_id, model, bar.progress("samples"))
     if as_json:
@@ -314,7 +305,7 @@ def import_(state: Any, file: Path, out: Path | None, as_json: bool) -> int:
     from kb.cli_output import say, say_json
     from kb.pipeline import evaluate
 
-    made = evaluate.import_log(_place(state, out), file)
+    made = evaluate.import_log(place_of(state, out), file)
     if as_json:
         say_json(summaries_json(made))
         return EXIT_OK
@@ -339,7 +330,7 @@ def list_(state: Any, out: Path | None, as_json: bool) -> int:
     from kb.cli_output import say, say_json
     from kb.pipeline import evaluate
 
-    runs, problems = evaluate.all_runs(_place(state, out))
+    runs, problems = evaluate.all_runs(place_of(state, out))
     if as_json:
         say_json(runs_json(runs))
     else:
@@ -360,7 +351,7 @@ def show(state: Any, run_id: str, samples: bool, out: Path | None, as_json: bool
     from kb.cli_eval_show import print_run, run_json
     from kb.cli_output import say_json
 
-    found = _place(state, out).load(run_id)
+    found = place_of(state, out).load(run_id)
     if as_json:
         say_json(run_json(found, samples=samples))
     else:
@@ -388,7 +379,7 @@ def compare(state: Any, a: str, b: str, margin: float, force: bool, out: Path | 
     from kb.harness.compare import compare as hold
     from kb.harness.compare_text import render_comparison
 
-    where = _place(state, out)
+    where = place_of(state, out)
     found = hold(where.load(a), where.load(b), margin, force=force)
     if as_json:
         say_json(found.to_data())

@@ -1,14 +1,31 @@
-"""`kb eval tasks | quantizers | engines | train | import`: what there is to run, and where it comes from."""
+"""`kb eval tasks | quantizers | engines | train | plot`: what there is to run, and pictures of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kb.cli_parts import examples, json_option
-from kb.errors import EXIT_OK
+from kb.errors import EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from kb.pipeline.evaluate import Place
+
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep runs in this folder, which needs no knowledge base [default: runs/ of the knowledge base].",
+)
+
+
+def place_of(state: Any, out: Path | None = None) -> Place:
+    """Where runs are kept."""
+    from kb.pipeline.evaluate import place
+
+    return place(state.root, out)
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool) -> int:
@@ -88,4 +105,35 @@ def train(out: Path, seed: int, tokens: int | None, device: str | None, threads:
 
         curve = run(out, seed=seed, recipe=recipe, device=device, threads=threads, progress=progress)
     say(f"wrote {out} after {curve[-1].tokens:,} tokens and {curve[-1].seconds:,.0f} s")
+    return EXIT_OK
+
+
+@click.command(
+    epilog=examples("kb eval plot RUN-A RUN-B --to pictures", "kb eval plot FULL RTN4 --only calibration")
+)
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), default=Path("plots"), show_default=True
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this picture; may be repeated.")
+@out_option
+@json_option
+@click.pass_obj
+def plot(
+    state: Any, run_ids: tuple[str, ...], to: Path, only: tuple[str, ...], out: Path | None, as_json: bool
+) -> int:
+    """Draw runs, PNG and SVG: accuracy by bits and by length, first errors, calibration, reasoning tokens."""
+    from kb.cli_output import say, say_json
+    from kb.harness.plots import PLOTS
+    from kb.pipeline import evaluate
+
+    if unknown := [name for name in only if name not in PLOTS]:
+        raise UsageError(f"no picture {unknown[0]}", field="--only", fix=f"one of: {', '.join(PLOTS)}")
+    where = place_of(state, out)
+    made = evaluate.plot([where.load(name) for name in run_ids], to, only or tuple(PLOTS))
+    if as_json:
+        say_json([str(path) for path in made])
+    else:
+        for path in made:
+            say(f"wrote {path}")
     return EXIT_OK

@@ -74,25 +74,13 @@ def size(size_bytes: int | None) -> str:
 
 
 def what_was_done(manifest: Mapping[str, Any]) -> str:
-    """rtn 4 bits g32, kv 8 bits"""
-    spec = manifest["spec"]
+    """rtn 4 bits g32, kv 8 bits; what a log from elsewhere states."""
+    from kb.harness.plots import label_of
+
     if manifest.get("state") == "imported":
         stated = manifest.get("quantization")
         return str(stated) if stated else "not stated"
-    quantizer = spec.get("quantizer") or {}
-    method = quantizer.get("method", "")
-    words = []
-    if method in ("none", ""):
-        already = (manifest.get("model") or {}).get("already_quantized")
-        words.append(f"as it is ({already})" if already else "full precision")
-    else:
-        bits, group = quantizer.get("bits"), quantizer.get("group_size")
-        size = f" g{group}" if isinstance(group, int) and group > 0 else ""
-        channel = " per channel" if group == -1 else ""
-        words.append(f"{method}{f' {bits} bits' if bits else ''}{size}{channel}")
-    if spec.get("kv"):
-        words.append(f"kv {spec['kv'].get('bits')} bits")
-    return ", ".join(words)
+    return label_of(manifest)
 
 
 # Runs
@@ -118,7 +106,7 @@ def print_summaries(runs: Sequence[Run]) -> None:
         say("no complete runs")
         return
     found = _summaries(runs)
-    rows = [_row(run.manifest, summary) for run, summary in zip(runs, found, strict=True)]
+    rows = [_row(run, summary) for run, summary in zip(runs, found, strict=True)]
     names = ["weights", "bits", "size", "right", "first error", "tokens", "differs", "KL", "ECE", "tokens/s"]
     used = [at for at in range(len(names)) if any(row[at] for row in rows)]
     print_table([names[at] for at in used], [[row[at] for at in used] for row in rows])
@@ -137,10 +125,13 @@ def print_summaries(runs: Sequence[Run]) -> None:
         )
 
 
-def _row(manifest: Mapping[str, Any], summary: Summary) -> list[str]:
-    part = summary.overall
-    report = manifest.get("quantization") or {}
-    bits = report.get("effective_bits")
+def _row(run: Run, summary: Summary) -> list[str]:
+    from kb.harness.plots import cell_of
+
+    part, manifest = summary.overall, run.manifest
+    report = manifest.get("quantization")
+    report = report if isinstance(report, Mapping) else {}
+    bits = cell_of(run, summary).effective_bits if run.state != "imported" else None
     speed = (manifest.get("measured") or {}).get("tokens_per_s")
     steps, divergence, calibration = part.steps, part.divergence, part.calibration
     return [

@@ -261,6 +261,7 @@ def test_quick_shows_a_table_and_a_plot(kb: Kb, tiny: Path, tmp_path: Path) -> N
     assert code == EXIT_OK, err
     for label in ("full precision", "rtn 8 bits", "rtn 4 bits g32", "rtn 3 bits", "rtn 2 bits"):
         assert label in said
+    assert "full precision          32.00" in said  # bits of a weight
     pictures = [Path(line.removeprefix("plot: ")) for line in said.splitlines() if line.startswith("plot: ")]
     assert {picture.suffix for picture in pictures} == {".png", ".svg"}
     assert all(picture.stat().st_size > 1000 for picture in pictures)

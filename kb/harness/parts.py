@@ -142,7 +142,8 @@ class InProcess:
 def _in_process(spec: RunSpec, model: ModelRef, calibration: CalibrationText | None) -> InProcess:
     import torch
 
-    from kb.harness.engines import TransformersEngine, TransformersOptions, engine_options
+    from kb.harness.engines import engine_options
+    from kb.harness.engines.transformers import TransformersEngine, TransformersOptions
     from kb.harness.models import load_model
     from kb.harness.quant import make_quantizer
 

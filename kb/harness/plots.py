@@ -69,6 +69,7 @@ def cell_of(run: RunLike, found: Summary | None = None, label: str | None = None
     dtype = str((manifest.get("engine") or {}).get("dtype") or "")
     full = 32.0 if "32" in dtype else 16.0
     bits = float(report.get("weight_bits") or full)
+    bits = full if bits >= 16 else bits  # 16 leaves a weight as it is, also where that is float32
     effective = full if bits >= full else report.get("effective_bits")
     return Cell(
         label or label_of(manifest),

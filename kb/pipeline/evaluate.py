@@ -47,6 +47,10 @@ QUICK: Mapping[str, Any] = {
 """What `kb eval run --quick` does: the model that comes with kb, at full precision and rounded to ever fewer bits."""
 
 
+PICTURES = ("accuracy-by-bits", "accuracy-by-length", "first-error-by-step", "calibration")
+"""What `kb eval run --quick` draws."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where runs are kept, and what they are made with.
@@ -250,3 +254,17 @@ def _keep(where: Place, found: ImportedRun) -> Run:
     if (folder / MANIFEST).is_file():
         return load_run(folder)
     return write_run(folder, manifest, found.results)
+
+
+def plot(runs: Sequence[Run], folder: Path, names: Sequence[str] = PICTURES) -> list[Path]:
+    """Pictures of the runs, a PNG and an SVG each.
+
+    Raises:
+        UpstreamError: matplotlib is not installed.
+    """
+    from kb.harness.plots import cell_of, save
+
+    try:
+        return save([cell_of(run) for run in runs], folder, names)
+    except OSError as error:
+        raise KbError(f"cannot be written: {error.strerror or error}", file=folder) from error
