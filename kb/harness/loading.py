@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import importlib.util
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,7 @@ def _load_gguf(ref: ModelRef, path: Path, device: str, given: dict[str, Any]) ->
     if importlib.util.find_spec("gguf") is None:
         raise UsageError("reading GGUF into transformers needs the package gguf", fix="pip install gguf")
     said = read_gguf_header(path).metadata.get("tokenizer.ggml.eos_token_id")
-    with _one_line(path):
+    with _one_line(path), redirect_stderr(StringIO()):  # a progress bar that no setting turns off
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
         read = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, **given)
     if said is not None and tokenizer.eos_token_id != said:

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -197,6 +198,48 @@ def test_another_error_of_torch_is_not_called_a_lack_of_memory(folder: Path) -> 
     loaded.model.lm_head = torch.nn.Linear(5, 5)
     with pytest.raises(RuntimeError, match="shapes"):
         answers(loaded, prompts(1))
+
+
+def test_a_model_that_attends_to_everything_gets_a_slab_and_others_their_own_cache(loaded: Loaded) -> None:
+    from transformers import MistralConfig
+
+    from kb.harness.engines.batching import CacheRows, SlabRows, make_rows
+
+    assert type(make_rows(loaded.model, 4)) is SlabRows
+    assert type(make_rows(loaded.model, 4, PlainCache)) is CacheRows
+    windowed = SimpleNamespace(config=MistralConfig(sliding_window=8), forward=loaded.model.forward)
+    assert type(make_rows(windowed, 4)) is CacheRows
+
+
+def test_a_slab_gives_the_logits_of_the_whole_text_through_any_coming_and_going(loaded: Loaded) -> None:
+    from kb.harness.engines.batching import make_rows
+
+    draw = random.Random(4)
+    rows = make_rows(loaded.model, 5)
+    texts: list[list[int]] = []
+    length = 40
+    for _ in range(220):  # more columns than the slab begins with, several times
+        if texts and draw.random() < 0.15:
+            gone = draw.sample(range(len(texts)), draw.randint(1, len(texts)))
+            texts = [texts[at] for at in rows.drop(gone)]
+        if len(texts) < 5 and (not texts or draw.random() < 0.2):
+            length -= draw.random() < 0.3
+            new = [
+                [draw.randrange(3, 40) for _ in range(length)] for _ in range(draw.randint(1, 5 - len(texts)))
+            ]
+            logits = rows.prefill(new)
+            texts += new
+            logits = torch.cat([torch.full((len(texts) - len(new), logits.shape[1]), torch.nan), logits])
+        else:
+            tokens = [draw.randrange(3, 40) for _ in texts]
+            texts = [[*text, token] for text, token in zip(texts, tokens, strict=True)]
+            logits = rows.step(tokens)
+        at = len(texts) - 1
+        with torch.no_grad():
+            wanted = loaded.model(torch.tensor([texts[at]])).logits[0, -1]
+        torch.testing.assert_close(logits[at], wanted)
+    with pytest.raises(ValueError, match="longest first"):
+        rows.prefill([[5] * 200])
 
 
 def test_a_sliding_window_is_decoded_as_generate_does(tmp_path: Path) -> None:
