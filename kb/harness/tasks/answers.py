@@ -178,7 +178,7 @@ _COMPARE: dict[AnswerKind, Callable[[str, str], Verdict]] = {
 
 
 def judge(output: str, gold: str, kind: AnswerKind) -> Score:
-    """What an output is worth. Never raises, and never takes longer than `math_check.LIMIT_S` and a little."""
+    """What an output is worth. Never raises, and never takes longer than `math_check` allows."""
     if not gold.strip():
         return Score(None, extract(output, kind), "unscored: there is no gold answer")
     answer = extract(output, kind)
