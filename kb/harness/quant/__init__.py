@@ -125,7 +125,7 @@ _THEIRS = (
 _ELSEWHERE = (
     ("llmcompressor", "changes the version of transformers; its AWQ wants an accelerator"),
     ("gptqmodel", "changes the version of numpy; wants more than two processor cores"),
-    ("auto-round", "brings its own training loop"),
+    ("auto-round", "not tried here"),
 )
 
 

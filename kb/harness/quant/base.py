@@ -116,7 +116,7 @@ class Quantizer(Frozen):
         full = size_bytes(model)
         rest = full - sum(size_bytes(target.module.weight) for target in targets)
         with torch.no_grad():
-            records = self.quantize(model, targets, calibration)
+            records = self.quantize(model, targets, calibration) if targets else []
         setattr(model, _MARK, bool(records))
         weights = sum(numel(record.shape) for record in records)
         packed = sum(record.size_bytes for record in records)
@@ -137,7 +137,7 @@ class Quantizer(Frozen):
     def quantize(
         self, model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration | None
     ) -> list[LayerRecord]:
-        """Change the targets; without calibration each weight is rounded on its own, by `round`."""
+        """Change the targets, of which there is at least one. Here each weight is rounded on its own, by `round`."""
         return [
             self.put(target, self.round(target.module.weight.detach().float(), target.bits))
             for target in targets

@@ -57,9 +57,12 @@ class Step:
         return _stats(self.targets, self.run)
 
 
-def walk(model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration) -> Iterator[Step]:
+def walk(
+    model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration | None
+) -> Iterator[Step]:
     """The decoder blocks in order, then the rest. A step's weights must have changed before the next is asked for."""
-
+    if calibration is None:
+        raise UsageError("there is none", field="calibration")
     batches = list(_batches(model, calibration))
     was_training = model.training
     model.eval()

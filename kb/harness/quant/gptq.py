@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from kb.errors import RunStopped, UsageError
+from kb.errors import RunStopped
 from kb.harness.quant.base import Rounded, Target
 from kb.harness.quant.calibration import Calibration
 from kb.harness.quant.capture import output_error, walk
@@ -47,10 +47,6 @@ class GptqQuantizer(GridQuantizer):
     def quantize(
         self, model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration | None
     ) -> list[LayerRecord]:
-        if not targets:
-            return []
-        if calibration is None:
-            raise UsageError("needs calibration rows", field=f"quantizer {self.method}")
         records = []
         for step in walk(model, targets, calibration):
             stats = step.stats()

@@ -1,11 +1,11 @@
 """Hadamard rotation: outliers are spread over all channels before the weights are rounded.
 
-Ashkboos et al.: QuaRot: Outlier-Free 4-Bit Inference in Rotated LLMs, NeurIPS 2024, stage 1a. Norms' weights go into the
-layers after them; the residual stream is then multiplied by Q = H D / sqrt(width), H a Hadamard matrix (Sylvester's:
-widths that are powers of two) and D random signs, which what reads the stream undoes; values are rotated in each head,
-which the output projection undoes. The full-precision model computes what it did, up to floating point. QuaRot's
-rotations at run time (before the down projection, of queries and keys) are left out: with them a model needs code of
-its own.
+Ashkboos et al.: QuaRot: Outlier-Free 4-Bit Inference in Rotated LLMs, NeurIPS 2024: stage 1a, and of 1c what needs
+nothing at run time. Norms' weights go into the layers after them; the residual stream is then multiplied by
+Q = H D / sqrt(width), H a Hadamard matrix (Sylvester's: widths that are powers of two) and D random signs, which what
+reads the stream undoes; values are rotated in each head, which the output projection undoes. The full-precision model
+computes what it did, up to floating point (in float32; in bfloat16 the rotation itself rounds). QuaRot's rotations at
+run time (before the down projection, of queries and keys) are left out: with them a model needs code of its own.
 """
 
 from __future__ import annotations

@@ -48,10 +48,6 @@ class SmoothQuantizer(Quantizer):
     def quantize(
         self, model: torch.nn.Module, targets: Sequence[Target], calibration: Calibration | None
     ) -> list[LayerRecord]:
-        if not targets:
-            return []
-        if calibration is None:
-            raise UsageError("needs calibration rows", field=f"quantizer {self.method}")
         if not is_llama(model):
             raise UsageError(
                 "knows where norms are in Llama-architecture models only", field="quantizer smoothquant"
