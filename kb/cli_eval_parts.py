@@ -111,7 +111,7 @@ def train(out: Path, seed: int, tokens: int | None, device: str | None, threads:
 @click.command(
     epilog=examples("kb eval plot RUN-A RUN-B --to pictures", "kb eval plot FULL RTN4 --only calibration")
 )
-@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.argument("run_ids", metavar="RUNS", nargs=-1, required=True)
 @click.option(
     "--to", type=click.Path(path_type=Path, file_okay=False), default=Path("plots"), show_default=True
 )

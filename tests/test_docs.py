@@ -10,6 +10,10 @@ import pytest
 
 from kb import errors
 from kb.cli import cli
+from kb.cli_eval import eval_
+from kb.harness.engines import ENGINES
+from kb.harness.quant import QUANTIZERS
+from kb.harness.tasks import TASKS
 from kb.pipeline.check import CHECKS
 from kb.sources import FILE_SOURCES, NETWORK_SOURCES
 
@@ -48,6 +52,18 @@ def test_every_file_source_is_in_the_readme(readme: str, name: str) -> None:
 def test_every_network_source_is_in_the_readme(readme: str, name: str) -> None:
     """By the name that `kb sync` takes."""
     assert _named(f"kb sync {name}", readme) or f"`{name}`" in readme, f"add the source {name} to README.md"
+
+
+@pytest.mark.parametrize("name", sorted({*TASKS, *QUANTIZERS, *ENGINES}))
+def test_every_part_of_the_harness_is_in_the_readme(readme: str, name: str) -> None:
+    """Tasks, quantizers and engines, by the names that a spec gives them."""
+    assert f"`{name}`" in readme, f"add `{name}` to README.md"
+
+
+@pytest.mark.parametrize("name", sorted(eval_.commands))
+def test_every_command_of_eval_is_in_the_readme(readme: str, name: str) -> None:
+    """As a person types it."""
+    assert _named(f"kb eval {name}", readme), f"add `kb eval {name}` to README.md"
 
 
 def test_every_exit_code_is_in_the_readme(readme: str) -> None:
