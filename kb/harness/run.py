@@ -118,7 +118,7 @@ def run(
         UsageError: the spec asks for what cannot be; the run is complete already, or was begun with other settings.
         RunStopped, UpstreamError: it cannot go on; what was done is kept, and the same call goes on from there.
     """
-    parts = parts or _real()
+    parts = parts or real_parts()
     spec = parts.complete(spec)
     folder = runs / spec.run_id
     refuse_complete(folder)
@@ -142,7 +142,8 @@ def run(
         return writer.complete(job.order, {})
 
 
-def _real() -> Parts:
+def real_parts() -> Parts:
+    """Tasks, models and engines by the names that a spec gives them; loaded when first needed."""
     from kb.harness.parts import RealParts
 
     return RealParts()

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -149,6 +150,7 @@ class RunWriter:
         self.manifest: dict[str, Any] = dict(manifest)
         self.done: dict[Key, SampleResult] = {}
         self._stream: IO[bytes] | None = None
+        self._fresh = False
         _make(folder)
         self._lock = FileLock(folder / LOCK)
         try:
@@ -174,6 +176,7 @@ class RunWriter:
             if whole < len(text):
                 write_file(samples, text[:whole])
         else:
+            self._fresh = True
             self.update({})
         self._stream = samples.open("ab")
 
@@ -221,7 +224,13 @@ class RunWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close_stream()
+        if self._fresh and not self.done and any(error):
+            for name in (SAMPLES, MANIFEST):  # nothing was begun, so nothing is left that looks like it
+                (self.folder / name).unlink(missing_ok=True)
         self._release()
+        with suppress(OSError):
+            self.folder.rmdir()  # if it is empty
 
 
 def _may_go_on(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:

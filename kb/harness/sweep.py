@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kb.errors import KbError
-from kb.harness.manifest import RUNNING
-from kb.harness.run import Parts, run
+from kb.harness.manifest import RUNNING, first_difference
+from kb.harness.run import Parts, real_parts, run
 from kb.harness.runs import load_manifest
-from kb.harness.spec import IN_PROCESS, RunSpec, parse_spec
+from kb.harness.spec import IN_PROCESS, RunSpec, parse_spec, portable
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ def sweep(
     jobs = []
     for cell in cells:
         if is_complete(runs / cell.run_id):
-            end(Outcome(cell.run_id, State.SKIPPED))
+            stale = _is_stale(cell, runs / cell.run_id, parts or real_parts())
+            end(Outcome(cell.run_id, State.FAILED if stale else State.SKIPPED, stale))
         else:
             jobs.append(job_of(cell, runs, commit=commit, parts=parts))
     first, second = in_phases(jobs)
@@ -118,6 +119,23 @@ def sweep(
         if ready:
             backend(ready, report)
     return SweepReport([ended[cell.run_id] for cell in cells])
+
+
+def _is_stale(cell: RunSpec, folder: Path, parts: Parts) -> str:
+    """What differs between a complete cell and what it would be today; "" if nothing does, or nobody can say."""
+    manifest = load_manifest(folder)
+    try:
+        now = {
+            "model": portable(parts.resolve(cell).to_data()),
+            "task": {"version": parts.task(cell.task).version},
+        }
+    except KbError:  # the model is not on this machine
+        return ""
+    was = {"model": manifest.get("model"), "task": {"version": (manifest.get("task") or {}).get("version")}}
+    if (found := first_difference(was, now, ("model", "task"))) is None:
+        return ""
+    name, before, after = found
+    return f"is there already, but with {name} {before!r}, not {after!r}: move it away to make it again"
 
 
 def in_phases(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:

@@ -177,7 +177,7 @@ def test_what_a_part_cannot_do_is_one_line(spec: Spec, tmp_path: Path, change: A
         run(spec(**change), tmp_path)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert all(load_run(path).samples == () for path in tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_weights_are_one_line(spec: Spec, tmp_path: Path, tiny: Path) -> None:

@@ -94,6 +94,18 @@ def test_a_killed_process_loses_nothing_that_was_appended(tmp_path: Path) -> Non
         assert set(writer.done) == {("0-0", 0)}
 
 
+def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
+    """A wrong option is found when the model is loaded; the list of runs does not fill with what failed."""
+    with pytest.raises(UsageError), RunWriter(tmp_path / "r", MANIFEST):
+        raise UsageError("groups of 48 do not fit")
+    assert list(tmp_path.iterdir()) == []
+    with RunWriter(tmp_path / "r", MANIFEST) as writer:
+        writer.append([result("0-0")])
+    with pytest.raises(UsageError), RunWriter(tmp_path / "r", MANIFEST):
+        raise UsageError("and again")
+    assert len(load_run(tmp_path / "r").samples) == 1
+
+
 def test_a_complete_run_is_not_overwritten(tmp_path: Path) -> None:
     """Whatever the settings."""
     write_run(tmp_path / "r", {**MANIFEST, "state": "imported"}, [result("0-0")])

@@ -108,12 +108,23 @@ def test_cells_that_are_complete_are_left_alone(tmp_path: Path) -> None:
     assert again.ran == []
 
 
+def test_a_cell_that_was_made_with_other_weights_is_no_cell_of_this_sweep(tmp_path: Path) -> None:
+    """A model that was trained again under its old name does not pass for the one that was measured."""
+    grid = cells(quantizer=["none"], baseline=None)
+    sweep(grid, tmp_path, Here(), parts=FakeParts())
+    before = samples(tmp_path)
+    report = sweep(grid, tmp_path, Here(), parts=FakeParts(weight_hash="1" * 16))
+    assert [outcome.state for outcome in report.outcomes] == [State.FAILED] * 2
+    assert "model.weight_hash" in report.failed[0].message
+    assert samples(tmp_path) == before
+
+
 def test_a_cell_that_fails_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     """In one line."""
     report = sweep(cells(), tmp_path, Here(), parts=Faulty(fails="rtn"))
     assert [outcome.id.split("-")[1] for outcome in report.failed] == ["rtn", "rtn"]
     assert {outcome.message for outcome in report.failed} == {"a bug: RuntimeError: shapes do not fit"}
-    assert len(samples(tmp_path)) == 6  # the two failed ones are there, unfinished
+    assert len(samples(tmp_path)) == 4
     assert [o.state for o in report.outcomes].count(State.DONE) == 4
 
 
