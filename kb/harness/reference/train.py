@@ -53,10 +53,10 @@ class Recipe(Frozen):
     intermediate_size: int = 512
     longest: int = Field(12, ge=1, le=LONGEST)
     shortest_first: int = Field(4, ge=1)
-    difficulty: int = Field(3, ge=1, le=3)
+    difficulty: int = Field(2, ge=1, le=3)
     tokens: int = Field(6_000_000, ge=1000)
     batch_tokens: int = Field(3072, ge=64)
-    grow: float = Field(0.25, ge=0, le=1)
+    grow: float = Field(0.15, ge=0, le=1)
     warmup_steps: int = 50
     decay: float = Field(0.5, gt=0, le=1)
     muon_lr: float = 0.01

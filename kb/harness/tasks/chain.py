@@ -1,13 +1,13 @@
 """Chained arithmetic modulo 100, with every step written out.
 
-    a=73;b+54;c*30;c?              a is 37, b is 45 more than a, c three times b: what is c?
-    b+54:73=28;c*30:28=64;#64      plus 45 on 37 is 82, times 3 on 82 is 46, so 46
+    a=73;b+5;c*3;c?                a is 37, b is 5 more than a, c three times b: what is c?
+    b+5:73=24;c*3:24=62;#62        plus 5 on 37 is 42, times 3 on 42 is 26, so 26
 
 A step says all its premises (what the question does to which variable, and the value it starts from) before its result:
 a wrong step is told apart as one that started from something else (premise), one that computed badly (calculation), and a
 wrong last word after right steps (conclusion). Numbers are written units first: a small model learns sums much sooner when
-the carry is known before it is needed (Lee et al. 2023, arXiv:2307.03381). They have two digits, so chains of one length
-have one number of tokens.
+the carry is known before it is needed (Lee et al. 2023, arXiv:2307.03381). Values have two digits, and operands one or two
+by difficulty, so chains of one length have one number of tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kb.harness.types import ErrorKind, Frozen, Sample, Score, Split, split_of
 LONGEST = len(ascii_lowercase) - 1
 MISSES = 10_000
 """Draws in a row without a new sample, after which there is none left."""
-_STEP = re.compile(r"([a-z])([-+*])([0-9]{2}):([0-9]{2})=([0-9]{2})")
+_STEP = re.compile(r"([a-z])([-+*])([0-9]{1,2}):([0-9]{2})=([0-9]{2})")
 
 
 class ChainTask(Frozen):
@@ -33,14 +33,15 @@ class ChainTask(Frozen):
 
     Attributes:
         steps: lengths; samples take them in turn.
-        difficulty: 1 adds and subtracts one digit, 2 two digits, 3 multiplies by 2 to 9 as well.
+        difficulty: 1 adds and subtracts one digit, 2 multiplies by one as well, 3 adds and subtracts two digits. The
+            reference models know the first two.
     """
 
     name: ClassVar[str] = "chain"
     version: ClassVar[str] = "1"
 
     steps: tuple[int, ...] = Field((2, 4, 8, 12), min_length=1)
-    difficulty: int = Field(3, ge=1, le=3)
+    difficulty: int = Field(2, ge=1, le=3)
 
     @field_validator("steps")
     @classmethod
@@ -83,8 +84,8 @@ class ChainTask(Frozen):
             name = ascii_lowercase[at]
             operation, operand = self._operation(draw)
             after = apply(value, operation, operand)
-            question.append(f"{name}{operation}{written(operand)}")
-            said.append(f"{name}{operation}{written(operand)}:{written(value)}={written(after)}")
+            question.append(f"{name}{operation}{self._operand(operand)}")
+            said.append(f"{name}{operation}{self._operand(operand)}:{written(value)}={written(after)}")
             value = after
         answer = written(value)
         return Sample(
@@ -97,9 +98,12 @@ class ChainTask(Frozen):
         )
 
     def _operation(self, draw: random.Random) -> tuple[str, int]:
-        if self.difficulty == 3 and draw.random() < 1 / 3:
+        if self.difficulty > 1 and draw.random() < 1 / 3:
             return "*", draw.randrange(2, 10)
-        return draw.choice("+-"), draw.randrange(1, 10 if self.difficulty == 1 else 100)
+        return draw.choice("+-"), draw.randrange(1, 10 if self.difficulty < 3 else 100)
+
+    def _operand(self, operand: int) -> str:
+        return written(operand) if self.difficulty == 3 else str(operand)
 
     def score(self, sample: Sample, output: str) -> Score:
         """Right if the number after # is the gold one. Steps are judged by what they say, up to the first wrong one."""
