@@ -43,7 +43,7 @@ class HeadKind:
         precision: it proposes only where leave-one-out is right this often.
         least: it never proposes below this probability.
         even: how far calibration leaves the mix of classes among the labelled papers: other lists have another mix.
-        every_cue: it looks at the cues of all branches, not only at those below its own classes.
+        views: what it looks at. Cues speak of branches: they say little of whether a paper belongs here at all.
     """
 
     name: str
@@ -53,7 +53,7 @@ class HeadKind:
     least: float
     order: tuple[str, ...] = ()
     even: float = 0.0
-    every_cue: bool = False
+    views: frozenset[View] = frozenset(View)
 
 
 def _person(*parts: Part) -> frozenset[Part]:
@@ -83,7 +83,7 @@ KINDS = (
         precision=0.9,
         least=0.5,
         order=SCOPES,
-        every_cue=True,
+        views=frozenset({View.WORDS, View.SENSE}),
     ),
     HeadKind(
         "relevance",
@@ -92,7 +92,7 @@ KINDS = (
         precision=0.0,
         least=0.0,
         order=RELEVANCE,
-        every_cue=True,
+        views=frozenset({View.WORDS, View.SENSE}),
     ),
 )
 
@@ -113,12 +113,11 @@ class Head:
     setting: Setting
 
 
-def cue_columns(kind: HeadKind, classes: Sequence[str], branches: Sequence[str]) -> np.ndarray:
-    """Which of the cues' branches a head looks at."""
+def cue_columns(classes: Sequence[str], branches: Sequence[str]) -> np.ndarray:
+    """Which of the cues' branches a head looks at: its own classes and those below."""
     tops = {name.split("/", 1)[0] for name in classes}
     return np.array(
-        [i for i, branch in enumerate(branches) if kind.every_cue or branch.split("/", 1)[0] in tops],
-        dtype=np.int64,
+        [i for i, branch in enumerate(branches) if branch.split("/", 1)[0] in tops], dtype=np.int64
     )
 
 
@@ -139,9 +138,9 @@ def fit_head(
     ordered = tuple(name for name in kind.order if name in known)
     classes = (*ordered, *sorted(known - set(ordered)))  # a taxonomy may have got other directions since
     rows = np.array([i for i, answer in enumerate(answers) if answer], dtype=np.int64)
-    if len(classes) < 2 or sum(trusted_all) < 10 or not table.has(view):
+    if len(classes) < 2 or sum(trusted_all) < 10 or view not in kind.views or not table.has(view):
         return None
-    columns = cue_columns(kind, classes, table.branches)
+    columns = cue_columns(classes, table.branches)
     if view is View.CUES and not len(columns):
         return None
     place = {name: i for i, name in enumerate(classes)}

@@ -272,8 +272,7 @@ class Classifier:
     def _scores(self, head: Head, asked: Table) -> np.ndarray:
         if head.view is View.WORDS:
             return asked.words.dot(self._word_weights[head.name])
-        kind = next(kind for kind in KINDS if kind.name == head.name)
-        columns = cue_columns(kind, head.classes, self.table.branches)
+        columns = cue_columns(head.classes, self.table.branches)
         known, rows = points(self.table, head.view, columns)[head.rows], points(asked, head.view, columns)
         stripes = [rows[start : start + _STRIPE] for start in range(0, len(rows), _STRIPE)]
         return np.concatenate([likeness(stripe, known, head.view) @ head.alpha for stripe in stripes])

@@ -7,7 +7,9 @@ of the relevant ones, less the 5 % that reading at random would save too.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from kb.classify import ridge
 from kb.classify.data import Example
 from kb.classify.evaluate import Step, folds, no_step, out_of_fold
 from kb.classify.table import Table
-from kb.classify.text import BUCKETS, Sparse, inverse_frequency, weigh
+from kb.classify.text import BUCKETS, Sparse, bucket, inverse_frequency, packed, weigh
 
 _CHEAPER = re.compile(
     r"efficien|compress|quantiz|prun|distil|token|overthink|concise|shorter|latency|accelerat|faster|speculative|early[ -]exit"
@@ -71,13 +73,26 @@ def naive_bayes(train: Sparse, relevant: np.ndarray, asked: Sparse) -> np.ndarra
     return scores
 
 
+def spelled_counts(items: Sequence[Example]) -> Sparse:
+    """Damped counts of words and pairs as they are spelled: a baseline is not to suffer from what suits kb."""
+    rows = []
+    for item in items:
+        said = Counter(
+            gram for words in item.document.kept for gram in (*words, *map(" ".join, pairwise(words)))
+        )
+        columns, place = np.unique([bucket(gram) for gram in said], return_inverse=True)
+        times = np.bincount(place, weights=np.fromiter(said.values(), float, len(said)))
+        rows.append((columns, 1 + np.log(times)))
+    return packed(rows)
+
+
 def screen(items: Sequence[Example], table: Table, *, seed: int = 0, step: Step = no_step) -> dict[str, Any]:
     """Rankings of all papers of which relevance is known, each by models that never saw the paper (five folds)."""
     rows = np.array([i for i, item in enumerate(items) if item.relevant is not None])
     chosen = [items[i] for i in rows]
     relevant = np.array([bool(item.relevant) for item in chosen])
     fold = folds([str(item.relevant) for item in chosen], 5, seed)
-    part = table.take(rows)
+    part, spelled = table.take(rows), spelled_counts(chosen)
     rng = np.random.default_rng(seed)
     rankings: dict[str, np.ndarray] = {
         "random order": rng.random(len(rows)),
@@ -87,8 +102,7 @@ def screen(items: Sequence[Example], table: Table, *, seed: int = 0, step: Step 
     }
     for number in range(5):
         test, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        idf = inverse_frequency(part.words.take(rest))
-        words = weigh(part.words, idf)
+        words = weigh(spelled, inverse_frequency(spelled.take(rest)))
         rankings["TF-IDF + naive Bayes"][test] = naive_bayes(
             words.take(rest), relevant[rest], words.take(test)
         )
@@ -147,6 +161,8 @@ def active(
     """
     words = weigh(table.words, inverse_frequency(table.words))  # texts are there before any label is
     alike = words.products(words)
+    spelled = spelled_counts(items)
+    spelled = weigh(spelled, inverse_frequency(spelled))
     if table.vectors is not None:
         alike += ridge.radial(table.vectors, table.vectors)
 
@@ -159,7 +175,7 @@ def active(
         return scores
 
     def by_bayes(read: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        return naive_bayes(words.take(read), relevant[read], words.take(rest))
+        return naive_bayes(spelled.take(read), relevant[read], spelled.take(rest))
 
     learners: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         "TF-IDF + naive Bayes": by_bayes,

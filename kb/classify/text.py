@@ -98,7 +98,7 @@ class Document:
     def grams(self) -> dict[str, int]:
         """Stems and pairs of neighbouring stems, without the commonest words, counted; the title counts twice."""
         found: list[str] = []
-        for kept in self._kept:
+        for kept in self.kept:
             stems = [stem(word) for word in kept]
             found += stems
             found += map(" ".join, pairwise(stems))
@@ -108,7 +108,7 @@ class Document:
     def spelled(self) -> dict[str, str]:
         """How the text spells each of `grams` where it says it first."""
         found: dict[str, str] = {}
-        for kept in self._kept:
+        for kept in self.kept:
             stems = [stem(word) for word in kept]
             for said, gram in zip(kept, stems, strict=True):
                 found.setdefault(gram, said)
@@ -117,7 +117,8 @@ class Document:
         return found
 
     @cached_property
-    def _kept(self) -> list[list[str]]:
+    def kept(self) -> list[list[str]]:
+        """The words of each sentence without the commonest; the title comes twice."""
         return [
             [word for word in words if word not in _STOP and (len(word) > 1 or word.isdigit())]
             for words in (self.title_words, self.title_words, *self.sentences)
@@ -187,7 +188,7 @@ class Sparse:
     def take(self, rows: Sequence[int] | np.ndarray) -> Sparse:
         """These rows, in this order."""
         parts = [self.row(int(index)) for index in rows]
-        return _pack([(columns, values) for columns, values in parts])
+        return packed([(columns, values) for columns, values in parts])
 
     def joined(self, other: Sparse) -> Sparse:
         """The rows of both."""
@@ -231,7 +232,8 @@ class Sparse:
         return out
 
 
-def _pack(rows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Sparse:
+def packed(rows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Sparse:
+    """Rows of (columns, values)."""
     kept = list(rows)
     start = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in kept])]).astype(np.int64)
     columns = [columns for columns, _ in kept] or [np.zeros(0)]
@@ -247,7 +249,7 @@ def counts(documents: Iterable[Document]) -> Sparse:
         times = np.fromiter(document.grams.values(), float, len(inverse))
         worth = np.fromiter((0.5 if " " in gram else 1.0 for gram in document.grams), float, len(inverse))
         rows.append((columns, np.bincount(inverse, weights=(1 + np.log(times)) * worth)))
-    return _pack(rows)
+    return packed(rows)
 
 
 def inverse_frequency(tf: Sparse, least: int = 2) -> np.ndarray:
