@@ -115,7 +115,7 @@ def prompts_of(model: str, n: int) -> list[str]:
     from kb.harness.tasks.chain import ChainTask
 
     chains = ChainTask(steps=(2, 4, 6, 8, 10, 12, 14, 16))
-    if model != "smollm2":
+    if Path(model).name != "smollm2":
         return [sample.prompt for sample in chains.samples(n, seed=5)]
     asks = (
         "What is {a} plus {b}? Answer with the number only.",
@@ -172,11 +172,15 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
             contenders = {"kb": measured(_KB, job)}
             if options.lm_eval_python:
                 contenders["lm_eval"] = measured(_LM_EVAL, job, options.lm_eval_python)
-            if at == 0:  # by far the slowest
+            if at == 0 and not options.brief:  # by far the slowest
                 contenders["generate"] = measured(_GENERATE, job)
             rounds.append(contenders)
+            for name, found in contenders.items():
+                sys.stderr.write(
+                    f"{model}, round {at + 1}, {name}: {found['seconds']:.1f} s, {found['cpu_s']:.1f} s\n"
+                )
         first = rounds[0]
-        lengths = first["generate"]["lengths"]
+        lengths = first["kb"]["lengths"]
         result: dict[str, Any] = {
             "model": model,
             "generated_tokens": sum(lengths),
@@ -196,13 +200,13 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
                     "seconds_all": [round(one, 3) for one in each],
                     "cpu_s": round(statistics.median(one[name]["cpu_s"] for one in rounds if name in one), 3),
                     "tokens_per_second": round(sum(lengths) / seconds, 1),
-                    "same_answers_as_generate": share(first[name]["texts"], first["generate"]["texts"]),
+                    "same_answers_as_kb": share(first[name]["texts"], first["kb"]["texts"]),
                 }
-        for name, row in result["runs"].items():
+        for row in result["runs"].values():
             for key in ("seconds", "cpu_s"):
                 row[f"times_kb_{key}"] = round(row[key] / result["runs"]["kb"][key], 2)
-            if name == "lm_eval":
-                row["same_answers_as_kb"] = share(first["kb"]["texts"], first["lm_eval"]["texts"])
+        if options.brief:
+            return result
         alone = measured(_KB, job | {"batch_size": 1})["texts"]
         result["differ_from_batch_of_one"] = {
             size: sum(
@@ -228,6 +232,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lm-eval-python", metavar="PATH", help="the Python that has lm_eval")
+    parser.add_argument("--brief", action="store_true", help="only kb and lm_eval; print, and write nothing")
     options = parser.parse_args()
     models = options.model or [_default()]
     result = {
@@ -240,6 +245,9 @@ def main() -> None:
         "versions": _versions(options.lm_eval_python),
         "models": [measure(model, options) for model in models],
     }
+    if options.brief:
+        sys.stdout.write(_table(result))
+        return
     (REPO / "benchmarks" / "eval_engine.json").write_text(
         json.dumps(result, indent=1) + "\n", encoding="utf-8"
     )
@@ -276,18 +284,18 @@ def _table(result: dict[str, Any]) -> str:
         lengths = model["lengths"]
         lines += [
             f"| {model['model']}: {result['samples']} answers of {lengths['shortest']} to {lengths['longest']} tokens "
-            f"(median {lengths['median']:g}) | Seconds | Processor seconds | Tokens per second | kb is faster (clock, processor) | Answers as `generate`'s |",
+            f"(median {lengths['median']:g}) | Seconds | Processor seconds | Tokens per second | kb is faster (clock, processor) | The same answers |",
             "|---|--:|--:|--:|--:|--:|",
         ]
         for name, row in model["runs"].items():
             lines.append(
                 f"| {_LABELS[name]} | {row['seconds']:.1f} | {row['cpu_s']:.1f} | {row['tokens_per_second']:.0f} "
-                f"| {row['times_kb_seconds']:.2f}x, {row['times_kb_cpu_s']:.2f}x | {row['same_answers_as_generate']} |"
+                f"| {row['times_kb_seconds']:.2f}x, {row['times_kb_cpu_s']:.2f}x | {row['same_answers_as_kb']} |"
             )
-        differ = ", ".join(
-            f"{count} with {size}" for size, count in model["differ_from_batch_of_one"].items()
-        )
-        lines += ["", f"Answers that differ from those of a batch of one: {differ}.", ""]
+        lines.append("")
+        if differ := model.get("differ_from_batch_of_one"):
+            said = ", ".join(f"{count} with {size}" for size, count in differ.items())
+            lines += [f"Answers that differ from those of a batch of one: {said}.", ""]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     lines += [
         f"Batches of {result['batch_size']}, float32, greedy, at most {result['max_new_tokens']} new tokens, "

@@ -6,7 +6,8 @@ groups of one length; and a row that is done makes place for the next prompt (`k
 Does the batch change what is answered? Never through padding or draws: there is no padding, and a row's draws are its
 own. But matrix products of another height round otherwise in the last bit, and where two tokens are equally likely but
 for that bit, greedy decoding goes another way. So a batch of one settles it, and the manifest keeps the batch size.
-MEASURED
+`benchmarks/eval_engine.py` counts such answers: in float32, of 48 of a random model of 6 layers, none differed from those
+of a batch of one with batches of 2, 8 and 16. Models whose choices are closer will have some.
 """
 
 from __future__ import annotations
