@@ -179,7 +179,9 @@ def test_a_third_of_the_operations_multiplies_and_starts_are_spread_over_all_num
     assert max(starts.values()) < 20
 
 
-@pytest.mark.parametrize(("difficulty", "operations", "largest"), [(1, "+-", 9), (2, "+-*", 9), (3, "+-*", 99)])
+@pytest.mark.parametrize(
+    ("difficulty", "operations", "largest"), [(1, "+-", 9), (2, "+-*", 9), (3, "+-*", 99)]
+)
 def test_difficulty_decides_operations_and_operands(difficulty: int, operations: str, largest: int) -> None:
     parts = [
         part
