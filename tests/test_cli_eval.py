@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,30 @@ def test_what_does_not_come_out_the_same_has_an_exit_code(
     assert code == EXIT_PARTIAL
     assert "sample 0-0" in said
     assert "setting model.weight_hash" in said
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_end(
+    kb: Kb, tiny_spec: Callable[..., str], base: Path, tmp_path: Path
+) -> None:
+    """SIGKILL in the middle; the same command finishes it, and the results are those of an undisturbed run."""
+    path = tiny_spec(n=150, engine="{name: transformers, batch_size: 1, threads: 1}")
+    words = [sys.executable, "-m", "kb", "--root", str(base), "eval", "run", path]
+    process = subprocess.Popen(words, cwd=REPO, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (found := [file for file in base.glob("runs/*/samples.jsonl") if file.stat().st_size]):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    kept = found[0].read_bytes().count(b"\n")
+    assert 0 < kept < 150
+    assert json.loads(kb("list", "--json")[1])[0]["state"] == "running"
+    assert kb("run", path)[0] == EXIT_OK
+    whole = tmp_path / "whole"
+    assert kb("run", path, "--out", str(whole))[0] == EXIT_OK
+    assert found[0].read_bytes() == (whole / found[0].parent.name / "samples.jsonl").read_bytes()
 
 
 @pytest.mark.slow

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -45,27 +44,27 @@ class OnRay:
     retries: int = 3
 
     def __call__(self, jobs: Sequence[Job], report: Report) -> None:
-        with self._cluster() as ray:
-            remote = ray.remote(work).options(
-                num_cpus=self.cpus,
-                num_gpus=self.gpus,
-                resources=dict(self.resources) or None,
-                max_retries=self.retries,
-            )
-            running = {remote.remote(job, *_luggage(job)): job for job in jobs}
-            while running:
-                (ended, *_), _ = ray.wait(list(running), num_returns=1)
-                job = running.pop(ended)
-                try:
-                    error, files = ray.get(ended)
-                except ray.exceptions.RayError as gone:
-                    report(job, f"Ray: {' '.join(str(gone).split())[:300]}")
-                    continue
-                _unpack(Path(job.runs) / job.run_id, files)
-                report(job, error)
+        ray = self._ray()
+        remote = ray.remote(work).options(
+            num_cpus=self.cpus,
+            num_gpus=self.gpus,
+            resources=dict(self.resources) or None,
+            max_retries=self.retries,
+        )
+        running = {remote.remote(job, *_luggage(job)): job for job in jobs}
+        while running:
+            (ended, *_), _ = ray.wait(list(running), num_returns=1)
+            job = running.pop(ended)
+            try:
+                error, files = ray.get(ended)
+            except ray.exceptions.RayError as gone:
+                report(job, f"Ray: {' '.join(str(gone).split())[:300]}")
+                continue
+            _unpack(Path(job.runs) / job.run_id, files)
+            report(job, error)
 
-    @contextmanager
-    def _cluster(self) -> Iterator[Any]:
+    def _ray(self) -> Any:
+        """Ray, connected. A cluster that is started here serves all later calls, and ends with this process."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that we sweep
         try:
             ray: Any = import_module("ray")
@@ -75,22 +74,17 @@ class OnRay:
                 field="--on ray",
                 fix="pip install 'kb-survey[eval-ray]', or --on local",
             ) from None
+        if ray.is_initialized():
+            return ray
         address = self.address or os.environ.get("RAY_ADDRESS")
-        here = (
-            {}
-            if address
-            else {"num_cpus": max(1, round(self.workers * self.cpus)), "include_dashboard": False}
-        )
+        here = {"num_cpus": max(1, round(self.workers * self.cpus)), "include_dashboard": False}
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **here)
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **({} if address else here))
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UpstreamError(
                 f"no Ray cluster: {' '.join(str(error).split())[:200]}", field="--address"
             ) from error
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+        return ray
 
 
 def work(job: Job, mine: Files, baseline: Files) -> tuple[str | None, dict[str, str]]:

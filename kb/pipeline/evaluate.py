@@ -28,7 +28,7 @@ from kb.records.yaml_read import Document, parse_yaml
 
 QUICK: Mapping[str, Any] = {
     "model": "reference",
-    "task": {"name": "chain", "steps": [2, 4, 8, 12, 16]},
+    "task": "chain",
     "n": 200,
     "quantizer": [
         "none",
@@ -41,7 +41,7 @@ QUICK: Mapping[str, Any] = {
     ],
     "baseline": "full",
     "kl": True,
-    "decoding": {"max_new_tokens": 256},
+    "decoding": {"max_new_tokens": 160},
     "engine": {"name": "transformers", "batch_size": 64},
 }
 """What `kb eval run --quick` does: the model that comes with kb, at full precision and rounded to ever fewer bits."""
