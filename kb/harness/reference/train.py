@@ -54,7 +54,7 @@ class Recipe(Frozen):
     longest: int = Field(12, ge=1, le=LONGEST)
     shortest_first: int = Field(4, ge=1)
     difficulty: int = Field(2, ge=1, le=3)
-    tokens: int = Field(6_000_000, ge=1000)
+    tokens: int = Field(5_000_000, ge=1000)
     batch_tokens: int = Field(3072, ge=64)
     grow: float = Field(0.15, ge=0, le=1)
     warmup_steps: int = 50
@@ -87,9 +87,8 @@ Progress = Callable[[int, int, Point], None]
 
 def model_of(recipe: Recipe) -> LlamaForCausalLM:
     """An untrained model, drawn from torch's current random state."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     model = LlamaForCausalLM(
         LlamaConfig(
