@@ -56,9 +56,7 @@ def phrases(document: Document, cues: Sequence[str], gains: np.ndarray) -> tuple
     for said in cues:
         choose(said, _MOST_CUES)
     names = list(document.grams)
-    often = 1 + np.log(np.fromiter(document.grams.values(), float, len(names)))
-    pairs = np.fromiter((1.3 if " " in name else 1.0 for name in names), float, len(names))
-    worth = gains[document.columns] * often * pairs
+    worth = gains[document.columns] * document.emphasis
     for at in np.argsort(-worth, kind="stable")[: 4 * _MOST_PHRASES].tolist():
         if worth[at] > 1e-9:
             choose(document.spelled[names[at]], _MOST_PHRASES)

@@ -98,8 +98,7 @@ class Document:
     def grams(self) -> dict[str, int]:
         """Stems and pairs of neighbouring stems, without the commonest words, counted; the title counts twice."""
         found: list[str] = []
-        for kept in self.kept:
-            stems = [stem(word) for word in kept]
+        for stems in self.stems:
             found += stems
             found += map(" ".join, pairwise(stems))
         return Counter(found)
@@ -108,13 +107,24 @@ class Document:
     def spelled(self) -> dict[str, str]:
         """How the text spells each of `grams` where it says it first."""
         found: dict[str, str] = {}
-        for kept in self.kept:
-            stems = [stem(word) for word in kept]
+        for kept, stems in zip(self.kept, self.stems, strict=True):
             for said, gram in zip(kept, stems, strict=True):
                 found.setdefault(gram, said)
             for pair, stem_pair in zip(pairwise(kept), pairwise(stems), strict=True):
                 found.setdefault(" ".join(stem_pair), " ".join(pair))
         return found
+
+    @cached_property
+    def emphasis(self) -> np.ndarray:
+        """What each of `grams` counts as evidence for a reader: more if it is said often, or is a pair."""
+        often = 1 + np.log(np.fromiter(self.grams.values(), float, len(self.grams)))
+        pairs = np.fromiter((1.3 if " " in gram else 1.0 for gram in self.grams), float, len(self.grams))
+        return often * pairs
+
+    @cached_property
+    def stems(self) -> list[list[str]]:
+        """The stems of `kept`."""
+        return [[stem(word) for word in kept] for kept in self.kept]
 
     @cached_property
     def kept(self) -> list[list[str]]:
