@@ -22,17 +22,20 @@ spec_argument = click.argument("spec", type=click.Path(path_type=Path, dir_okay=
 class _Commands(Sections):
     sections: ClassVar = {
         "Measuring": ("run", "sweep", "reproduce", "import"),
-        "Reading": ("list", "show", "compare", "plot"),
+        "Reading": ("list", "show", "compare", "plot", "report"),
         "What there is": ("tasks", "quantizers", "engines", "train"),
     }
 
 
 def _steady() -> None:
     """One thread for tokenizers, and no advice from libraries between our lines."""
+    import logging
     import os
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for name in ("torchao", "torch.utils._pytree"):  # torchao says which of its GPU kernels it does without
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @click.group(
@@ -51,6 +54,7 @@ for command in (
     cli_eval_parts.engines,
     cli_eval_parts.train,
     cli_eval_parts.plot,
+    cli_eval_parts.report,
 ):
     eval_.add_command(command)
 

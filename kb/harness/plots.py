@@ -70,7 +70,9 @@ def cell_of(run: RunLike, found: Summary | None = None, label: str | None = None
     full = 32.0 if "32" in dtype else 16.0
     bits = float(report.get("weight_bits") or full)
     bits = full if bits >= 16 else bits  # 16 leaves a weight as it is, also where that is float32
-    effective = full if bits >= full else report.get("effective_bits")
+    already = (manifest.get("model") or {}).get("already_quantized")
+    unchanged = None if already else full  # what somebody else's files hold, a report of ours does not say
+    effective = unchanged if bits >= full else report.get("effective_bits")
     return Cell(
         label or label_of(manifest),
         min(bits, full),
@@ -257,21 +259,27 @@ def has_data(name: str, cells: Sequence[Cell]) -> bool:
     parts = [cell.summary.overall for cell in cells]
     if name in {"first-error-by-step", "error-kinds"}:
         return any(part.steps for part in parts)
+    if name == "accuracy-by-bits":
+        return any(cell.effective_bits is not None for cell in cells)
+    if name == "reasoning-tokens":
+        return any(part.tokens.all.mean.known for part in parts)
     return any(part.calibration for part in parts) if name == "calibration" else bool(parts)
 
 
-def draw(cells: Sequence[Cell], names: Sequence[str] = tuple(PLOTS)) -> dict[str, bytes]:
+def draw(
+    cells: Sequence[Cell], names: Sequence[str] = tuple(PLOTS), kinds: Sequence[str] = ("png", "svg")
+) -> dict[str, bytes]:
     """Pictures as {file name: content}, a PNG and an SVG each; those without data are left out.
 
     Raises:
         UpstreamError: matplotlib is not installed.
     """
-    made = {}
+    made: dict[str, bytes] = {}
     for name in names:
         if has_data(name, cells):
             with _styled():
                 figure = PLOTS[name](cells)
-                made[f"{name}.png"], made[f"{name}.svg"] = _bytes(figure, "png"), _bytes(figure, "svg")
+                made |= {f"{name}.{kind}": _bytes(figure, kind) for kind in kinds}
     return made
 
 

@@ -1,43 +1,38 @@
-"""Pages about runs: tables between markers in a Markdown file, made from committed runs; the words around them are a person's.
+"""Pages about runs: tables and pictures between markers in a Markdown file, made from committed runs.
 
     <!-- kb eval report experiments/bits.yaml: accuracy first-error -->
     (made by kb eval report)
     <!-- /kb eval report -->
 
-Cells that differ in the model's training seed alone are pooled: an item then has one completion from each model, and
-intervals are over items. The accuracy of each model stands beside, so that the spread between models is seen.
+The words around the markers are a person's. Cells that differ in model or seed alone are pooled: an item then has one
+completion from each model, and intervals are over items. The accuracy of each model stands beside, so that the spread
+between models is seen.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from kb.errors import DataError
-from kb.harness.compare import Comparison, compare
-from kb.harness.compare_text import finding, p_value, points, share
-from kb.harness.metrics import Pick, Summary, summary
-from kb.harness.metrics.calibration import calibration
-from kb.harness.plots import label_of
+from kb.harness.metrics import Summary, summary
+from kb.harness.plots import Cell, cell_of, has_data, label_of
 from kb.harness.results import SampleResult
 from kb.harness.runs import Run
-from kb.harness.stats import Interval, holm
-from kb.harness.types import ErrorKind
+from kb.harness.spec import canonical, is_full_data
 
-MARGIN = 0.02
-"""A difference of accuracies that these pages call none: two points of a hundred."""
-_BLOCK = re.compile(
-    r"(?P<open><!-- kb eval report (?P<spec>[\w./-]+): (?P<sections>[a-z -]+?) -->\n)(?P<body>.*?)(?P<close><!-- /kb eval report -->)",
-    re.DOTALL,
-)
+_MARK = re.compile(r"<!--[ \t]*(?P<end>/?)kb eval report\b(?P<wants>.*?)-->")
+_WANTS = re.compile(r"(?P<spec>[^\s:]+):(?P<sections>(?:[ \t]+[a-z-]+)+)")
+_FORM = "<!-- kb eval report SPEC: SECTION ... --> and <!-- /kb eval report --> on lines of their own"
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """Runs of one variant on several models, as one: completion k of an item is that of the k-th model."""
+    """Runs of one variant on several models, as one: each item has the completions of every model."""
 
     manifest: Mapping[str, Any]
     samples: tuple[SampleResult, ...]
@@ -48,7 +43,7 @@ class Variant:
     """What was done to the models: a row of the tables.
 
     Attributes:
-        runs: one a model, in the models' order.
+        runs: one a model and seed, in the order in which every variant of the spec has them.
     """
 
     label: str
@@ -56,10 +51,10 @@ class Variant:
 
     @cached_property
     def pooled(self) -> Pooled:
-        """All models together. The settings are those of the first; the model is left out."""
-        many = len(self.runs) > 1
+        """All runs together, under the settings of the first."""
+        width = 1 + max((result.k for run in self.runs for result in run.samples), default=0)
         samples = (
-            replace(result, k=place * 1000 + result.k) if many else result
+            replace(result, k=place * width + result.k)
             for place, run in enumerate(self.runs)
             for result in run.samples
         )
@@ -69,243 +64,159 @@ class Variant:
     def summary(self) -> Summary:
         return summary(self.pooled)
 
+    @cached_property
+    def cell(self) -> Cell:
+        """The variant in a picture."""
+        return cell_of(self.pooled, self.summary, self.label)
+
     @property
     def is_full(self) -> bool:
         """Whether the models run as they are."""
-        spec = self.runs[0].spec
-        return spec["quantizer"]["method"] == "none" and not spec.get("kv")
+        return is_full_data(self.runs[0].spec)
 
 
-def variants(runs: Sequence[Run]) -> list[Variant]:
-    """Runs by what was done to the model, in the order in which they first come."""
-    found: dict[str, list[Run]] = {}
+def variants(runs: Sequence[Run], spec: str = "") -> list[Variant]:
+    """Runs of a grid by what was done to the model, in the order in which they first come.
+
+    Raises:
+        DataError: the runs are of several tasks, or a variant lacks a model or seed that another has.
+    """
+    if len({canonical(run.spec["task"]) for run in runs}) > 1:
+        raise DataError("has several tasks, which no table holds at once", file=spec, fix="a spec for each")
+    found: dict[str, dict[str, Run]] = {}
     for run in runs:
-        found.setdefault(label_of(run.manifest), []).append(run)
-    return [Variant(label, tuple(rows)) for label, rows in found.items()]
+        done = canonical([run.spec["quantizer"], run.spec.get("kv")])
+        found.setdefault(done, {})[canonical([run.spec["model"], run.spec["seed"]])] = run
+    places = list(dict.fromkeys(place for rows in found.values() for place in rows))
+    for rows in found.values():
+        if len(rows) < len(places):
+            raise DataError(
+                f"{label_of(next(iter(rows.values())).manifest)} lacks a model or seed that others have",
+                file=spec,
+                fix=f"kb eval sweep {spec}",
+            )
+    ordered = [tuple(rows[place] for place in places) for rows in found.values()]
+    return [Variant(label, rows) for label, rows in zip(_labels(ordered), ordered, strict=True)]
 
 
-def render_page(text: str, runs_of: Callable[[str], Sequence[Run]], *, file: str = "") -> str:
+def _labels(rows: Sequence[Sequence[Run]]) -> list[str]:
+    """In few words, and where two variants would read the same, with the options in which they differ."""
+    labels = [label_of(row[0].manifest) for row in rows]
+    options = [{**row[0].spec["quantizer"], "kv": row[0].spec.get("kv")} for row in rows]
+    made = []
+    for label, mine in zip(labels, options, strict=True):
+        others = [theirs for other, theirs in zip(labels, options, strict=True) if other == label]
+        names = [name for name in mine if any(theirs.get(name) != mine[name] for theirs in others)]
+        made.append(", ".join([label, *(f"{name} {mine[name]}" for name in names)]))
+    return made
+
+
+# Pages
+
+RunsOf = Callable[[str], Sequence[Run]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a page shows.
+
+    Attributes:
+        file: its name, beside the page.
+        plot: which one, of `kb.harness.plots.PLOTS`.
+    """
+
+    file: str
+    plot: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page made anew."""
+
+    text: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What stands from `start` to `end` of a page between two markers."""
+
+    spec: str
+    sections: tuple[str, ...]
+    line: int
+    start: int
+    end: int
+
+
+def render_page(text: str, runs_of: RunsOf, *, file: str) -> Page:
     """The page with every block made anew from its runs. Nothing outside the markers changes.
 
     Args:
-        runs_of: the complete runs of a spec, by the path that stands in the marker.
+        runs_of: the runs of a spec, by the path that stands in the marker.
+        file: the page, as messages and the block itself name it.
 
     Raises:
-        DataError: a section that is not in SECTIONS, a spec without complete runs, a marker without its end.
+        DataError: no block, one that is not closed or cannot be read, a section that is not in SECTIONS, a spec
+            without runs.
     """
-    if text.count("<!-- kb eval report ") != len(_BLOCK.findall(text)):
-        raise DataError(
-            "a block is not closed, or its first line cannot be read",
-            file=file,
-            fix="<!-- kb eval report SPEC: SECTION ... --> ... <!-- /kb eval report -->",
-        )
+    from kb.harness.report_sections import PICTURES, SECTIONS
 
-    def made(match: re.Match[str]) -> str:
-        names = match["sections"].split()
-        if unknown := [name for name in names if name not in SECTIONS]:
-            raise DataError(
-                f"there is no section {unknown[0]!r}", file=file, fix=f"sections are: {', '.join(SECTIONS)}"
-            )
-        rows = variants(runs_of(match["spec"]))
-        if not rows:
-            raise DataError(
-                f"{match['spec']} has no complete run", file=file, fix=f"kb eval sweep {match['spec']}"
-            )
-        body = "\n\n".join(SECTIONS[name](rows).strip() for name in names)
-        how = f"Made by `kb eval sweep {match['spec']}` and `kb eval report {file or 'PAGE'}`."
-        return f"{match['open']}\n{body}\n\n{how}\n\n{match['close']}"
-
-    return _BLOCK.sub(made, text)
-
-
-# Sections
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    lines = [caption, "", f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join(
-        [*lines, *(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)]
-    )
+    pieces, pictures, done = [], dict[str, Picture](), 0
+    for block in _blocks(text, file):
+        for name in block.sections:
+            if name not in SECTIONS:
+                known = ", ".join(SECTIONS)
+                raise DataError(
+                    f"no section {name!r}", file=file, line=block.line, fix=f"sections are: {known}"
+                )
+        runs = runs_of(block.spec)
+        if not runs:
+            raise DataError("has no runs", file=block.spec, fix=f"kb eval sweep {block.spec}")
+        rows = variants(runs, block.spec)
+        body = []
+        for name in block.sections:
+            body.append(SECTIONS[name](rows).strip())
+            for plot, alt in PICTURES.get(name, {}).items():
+                if (picture := _picture(plot, rows, file, block.spec)) is not None:
+                    body.append(f"![{alt}]({picture.file})")
+                    pictures[picture.file] = picture
+        how = f"Made by `kb eval sweep {block.spec}` and `kb eval report {file}`."
+        pieces += [text[done : block.start], "\n", "\n\n".join([*body, how]), "\n\n"]
+        done = block.end
+    if not done:
+        raise DataError("holds no block to fill", file=file, fix=f"add {_FORM}")
+    return Page("".join([*pieces, text[done:]]), tuple(pictures.values()))
 
 
-def _number(interval: Interval, digits: int = 1, scale: float = 1.0) -> str:
-    if not interval.known:
-        return "–"
-    bounds = (
-        f" [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
-        if interval.low == interval.low
-        else ""
-    )
-    return f"{interval.value * scale:.{digits}f}{bounds}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def accuracy_section(rows: Sequence[Variant]) -> str:
-    """Accuracy over all and by group, with each model's own."""
-    groups = sorted({name for row in rows for name in row.summary.groups})
-    many = max(len(row.runs) for row in rows) > 1
-    items = rows[0].summary.overall.items
-    table = []
-    for row in rows:
-        cells = [row.label, share(row.summary.overall.accuracy.rate)]
-        if many:
-            cells.append(" / ".join(_percent(summary(run).overall.accuracy.rate.value) for run in row.runs))
-        cells += [
-            share(row.summary.groups[name].accuracy.rate) if name in row.summary.groups else "–"
-            for name in groups
-        ]
-        table.append(cells)
-    caption = f"Right answers on {items:,} items{f', {len(rows[0].runs)} models' if many else ''}; 95 % intervals over items."
-    return _table(["", "all", *(["each model"] if many else []), *groups], table, caption)
-
-
-def _held(rows: Sequence[Variant]) -> list[tuple[Variant, Comparison]]:
-    """Every variant against the models as they are."""
-    full = next((row for row in rows if row.is_full), None)
-    if full is None:
-        raise DataError(
-            "no run is at full precision to hold the others against",
-            fix="put none into the spec's quantizers",
-        )
-    return [(row, compare(full.pooled, row.pooled, MARGIN)) for row in rows if row is not full]
-
-
-def equivalence_section(rows: Sequence[Variant]) -> str:
-    """Each variant against full precision: difference, test, and what may be said."""
-    held = _held(rows)
-    adjusted = holm([found.overall.p for _row, found in held])
-    table = [
-        [
-            row.label,
-            points(found.overall.difference),
-            p_value(p),
-            f"{100 * found.overall.margin_shown:.1f}",
-            finding(found.overall),
-        ]
-        for (row, found), p in zip(held, adjusted, strict=True)
-    ]
-    return _table(
-        [
-            "",
-            "difference",
-            "p (Holm)",
-            "smallest drop that could be ruled out, points",
-            "what may be said (B: quantized)",
-        ],
-        table,
-        f"Accuracy against full precision on the same items, in points of 100; a difference below {100 * MARGIN:g} points counts as none.",
-    )
-
-
-def first_error_section(rows: Sequence[Variant]) -> str:
-    """Where and how chains first go wrong."""
-    kinds = [kind.value for kind in ErrorKind]
-    table, hazards = [], []
-    steps = sorted(
-        {step.step for row in rows if row.summary.overall.steps for step in row.summary.overall.steps.hazard}
-    )
-    shown = [step for step in steps if step in {0, 1, 3, 5, 7, 9, 11}]
-    for row in rows:
-        found = row.summary.overall.steps
-        if found is None:
+def _blocks(text: str, file: str) -> Iterator[_Block]:
+    wants: re.Match[str] | None = None
+    line = start = 0
+    for mark in _MARK.finditer(text):
+        if mark["end"]:
+            if wants is None:
+                raise DataError("this marker ends nothing", file=file, line=_line(text, mark), fix=_FORM)
+            yield _Block(wants["spec"], tuple(wants["sections"].split()), line, start, mark.start())
+            wants = None
             continue
-        table.append(
-            [
-                row.label,
-                share(found.all_right),
-                *(str(found.kinds[kind].count) if kind in found.kinds else "0" for kind in kinds),
-                share(found.conclusion.rate),
-                f"{found.right_anyway.count}",
-            ]
-        )
-        by_step = {step.step: step for step in found.hazard}
-        hazards.append(
-            [row.label, *(share(by_step[step].rate) if step in by_step else "–" for step in shown)]
-        )
-    return "\n\n".join(
-        [
-            _table(
-                [
-                    "",
-                    "no wrong step",
-                    *kinds,
-                    "wrong conclusion after right steps",
-                    "right answer after a wrong step",
-                ],
-                table,
-                "First errors by kind, in completions.",
-            ),
-            _table(
-                ["", *(f"step {step + 1}" for step in shown)],
-                hazards,
-                "Chance that a step is the first wrong one, given that all before it are right.",
-            ),
-        ]
-    )
+        if wants is not None:
+            break
+        line, start = _line(text, mark), mark.end() + text.startswith("\n", mark.end())
+        wants = _WANTS.fullmatch(mark["wants"].strip())
+        if wants is None:
+            raise DataError("this marker cannot be read", file=file, line=line, fix=_FORM)
+    if wants is not None:
+        raise DataError("this block is not closed", file=file, line=line, fix="add <!-- /kb eval report -->")
 
 
-def calibration_section(rows: Sequence[Variant]) -> str:
-    """How sure against how right, by the answer's probability and by the whole output's."""
-    table = []
-    for row in rows:
-        cells = [row.label, share(row.summary.overall.accuracy.rate)]
-        for pick in (Pick.ANSWER, Pick.SEQUENCE):
-            found = calibration(row.pooled.samples, pick)
-            cells += (
-                [share(found.confidence), points(found.overconfidence), share(found.equal_mass.ece)]
-                if found
-                else ["–", "–", "–"]
-            )
-        table.append(cells)
-    head = ["", "accuracy"]
-    for what in ("answer", "whole output"):
-        head += [f"confidence, {what}", f"too sure by, {what}", f"ECE, {what}"]
-    return _table(
-        head,
-        table,
-        "Confidence is the probability that the model gave to its answer's tokens, or to all it wrote.",
-    )
+def _line(text: str, mark: re.Match[str]) -> int:
+    return text.count("\n", 0, mark.start()) + 1
 
 
-def tokens_section(rows: Sequence[Variant]) -> str:
-    """Reasoning tokens of right and wrong answers."""
-    table = []
-    for row in rows:
-        found = row.summary.overall.tokens
-        table.append(
-            [
-                row.label,
-                _number(found.all.mean),
-                _number(found.right.mean),
-                _number(found.wrong.mean),
-                _number(found.within_groups),
-                share(row.summary.overall.truncated),
-            ]
-        )
-    return _table(
-        ["", "all", "right", "wrong", "wrong minus right, same group", "cut off"],
-        table,
-        "Reasoning tokens, mean. The comparison within groups holds problems of one length or kind against each other.",
-    )
-
-
-def runs_section(rows: Sequence[Variant]) -> str:
-    """Which runs the tables come from."""
-    lines = ["Runs:", ""]
-    for row in rows:
-        lines += [f"- {row.label}: {', '.join(f'`{run.id}`' for run in row.runs)}"]
-    return "\n".join(lines)
-
-
-SECTIONS: dict[str, Callable[[Sequence[Variant]], str]] = {
-    "accuracy": accuracy_section,
-    "equivalence": equivalence_section,
-    "first-error": first_error_section,
-    "calibration": calibration_section,
-    "tokens": tokens_section,
-    "runs": runs_section,
-}
-"""What a block may ask for, by name."""
+def _picture(plot: str, rows: Sequence[Variant], file: str, spec: str) -> Picture | None:
+    """None where it would show nothing."""
+    cells = tuple(row.cell for row in rows)
+    if not has_data(plot, cells):
+        return None
+    page, grid = PurePosixPath(file).stem, PurePosixPath(spec).stem
+    return Picture("-".join([page, *([grid] if grid != page else []), f"{plot}.svg"]), plot, cells)

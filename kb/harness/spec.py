@@ -306,7 +306,12 @@ def parse_grid(
 
 def is_full(spec: RunSpec) -> bool:
     """Whether the model runs as it is."""
-    return spec.quantizer["method"] == "none" and spec.kv is None
+    return is_full_data(spec.to_data())
+
+
+def is_full_data(spec: Mapping[str, Any]) -> bool:
+    """The same of a spec's plain data, as a manifest keeps it."""
+    return spec["quantizer"]["method"] == "none" and spec.get("kv") is None
 
 
 def _with_baselines(cells: Sequence[RunSpec], file: str | None) -> list[RunSpec]:
