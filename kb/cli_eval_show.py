@@ -141,7 +141,7 @@ def _row(run: Run, summary: Summary) -> list[str]:
         percent(part.accuracy.rate)
         + (f" ({part.accuracy.unscored} unscored)" if part.accuracy.unscored else ""),
         f"step {steps.first_error.value + 1:.0f}" if steps is not None and steps.first_error.known else "",
-        f"{part.tokens.all.mean.value:.1f}" if part.tokens.all.mean.known else "",
+        f"{part.tokens.all.mean.value:.1f}" if part.tokens.all.mean.known else "not stated",
         percent(divergence.differing) if divergence is not None and divergence.differing.known else "",
         f"{divergence.kl.value:.2g}" if divergence is not None and divergence.kl.known else "",
         f"{calibration.equal_mass.ece.value:.3f}" if calibration is not None else "",
@@ -203,7 +203,7 @@ def print_run(run: Run, *, samples: bool) -> None:
             ["sample", "k", "score", "answer", "gold", "tokens", "why"],
             [
                 [s.id, str(s.k), "unscored" if s.score is None else f"{s.score:g}", s.answer or "", s.gold,
-                 str(s.tokens), s.why]
+                 "not stated" if s.tokens is None else str(s.tokens), s.why]
                 for s in run.samples
             ],
         )  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from kb.cli import main
 from kb.cli_eval import eval_
 from kb.errors import EXIT_OK, EXIT_PARTIAL, EXIT_USAGE
+from tests.harness import test_logs as logs
 from tests.harness.tiny import tiny
 
 __all__ = ["tiny"]
@@ -180,6 +181,69 @@ def test_a_wrong_call_is_one_line(kb: Kb, words: list[str], says: str) -> None:
     assert (code, out) == (EXIT_USAGE, "")
     assert says in err
     assert err.count("\n") == 1
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Path:
+    """Where another harness left its log."""
+    folder = tmp_path / "logged"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("log_in", "runs", "tokens"),
+    [(logs.lm_eval, 3, {None}), (logs.lighteval, 1, {4, 8}), (logs.inspect, 1, {8})],
+    ids=["lm-eval", "lighteval", "inspect"],
+)
+def test_a_log_from_elsewhere_becomes_a_run(
+    kb: Kb, logged: Path, log_in: Callable[[Path], Path], runs: int, tokens: set[int | None]
+) -> None:
+    """Recorded logs: listed, shown with their figures, what they do not state named; the second time nothing is new."""
+    if log_in is logs.lighteval:
+        pytest.importorskip("pyarrow")
+    path = str(log_in(logged))
+    code, out, err = kb("import", path)
+    assert (code, err) == (EXIT_OK, "")
+    assert out.count("not stated: ") == runs
+    found = json.loads(kb("list", "--json")[1])
+    assert len(found) == runs
+    assert {manifest["state"] for manifest in found} == {"imported"}
+
+    sums = next(manifest["id"] for manifest in found if "sums" in manifest["id"])
+    shown = json.loads(kb("show", sums, "--samples", "--json")[1])
+    overall = shown["summary"]["overall"]
+    assert overall["accuracy"]["rate"]["value"] == pytest.approx(2 / 3)
+    assert {sample.get("tokens") for sample in shown["samples"]} == tokens
+    counted = tokens != {None}
+    assert (overall["tokens"]["all"]["mean"]["value"] is not None) == counted
+    assert ("results.tokens" in shown["manifest"]["unknown"]) == (not counted)
+    assert ("not stated" in kb("show", sums, "--samples")[1].rpartition(" why")[2]) == (not counted)
+    assert str(logged) not in json.dumps(shown)
+
+    assert kb("import", path)[0] == EXIT_OK
+    assert len(json.loads(kb("list", "--json")[1])) == runs
+    code, _, err = kb("reproduce", sums)
+    assert code == EXIT_USAGE
+    assert "was made elsewhere" in err
+
+
+def test_imported_runs_are_held_against_each_other(kb: Kb, logged: Path) -> None:
+    """Two filters over the same outputs agree; another task is refused in one line."""
+    kb("import", str(logs.lm_eval(logged)))
+    ids = [manifest["id"] for manifest in json.loads(kb("list", "--json")[1])]
+    choice = next(id for id in ids if "choice" in id)
+    strict, flexible = (id for id in ids if id != choice)
+    code, out, err = kb("compare", strict, flexible, "--json")
+    assert (code, err) == (EXIT_OK, "")
+    found = json.loads(out)
+    assert (found["overall"]["items"], found["unpaired"]) == (3, 0)
+    assert found["overall"]["same_output"]["value"] == 1
+    assert found["overall"]["reasoning_tokens"]["value"] is None
+    assert "reasoning tokens" in kb("compare", strict, flexible)[1]
+    code, out, err = kb("compare", strict, choice)
+    assert (code, out, err.count("\n")) == (EXIT_USAGE, "", 1)
+    assert "were not made alike" in err
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class Held:
         items_needed: how many items would show, in 8 of 10 evaluations, that there is no drop as large as the margin, if
             there is none and the runs disagree as often as here; None beyond a billion.
         margin_shown: the smallest drop that so many items can rule out, on the same terms.
-        reasoning_tokens: mean difference.
+        reasoning_tokens: mean difference, of the pairs of which both are counted.
         same_output: share of pairs whose outputs are the same to the letter.
         calibration: None where an engine gave no log-probabilities.
     """
@@ -242,10 +242,19 @@ def _held(pairs: Sequence[Pair], margin: float, level: float, pick: Pick) -> Hel
         tost_paired(counts, margin) if single else tost_mean(gaps, items, margin),
         _needed(margin, discordant),
         margin_shown_paired(len(by_item), discordant=discordant),
-        mean([float(y.reasoning_tokens - x.reasoning_tokens) for x, y in pairs], items, level),
+        _token_gap(pairs, level),
         rate([float(x.output_hash == y.output_hash) for x, y in pairs], items, level),
         _calibration_gap(pairs, level, pick),
     )
+
+
+def _token_gap(pairs: Sequence[Pair], level: float) -> Interval:
+    known = [
+        (x.id, float(y.reasoning_tokens - x.reasoning_tokens))
+        for x, y in pairs
+        if x.reasoning_tokens is not None and y.reasoning_tokens is not None
+    ]
+    return mean([gap for _, gap in known], [item for item, _ in known], level)
 
 
 def _needed(margin: float, discordant: float) -> int | None:

@@ -19,7 +19,7 @@ class SampleResult:
         id, k: the sample, and which of its completions.
         group: what results are broken down by (chain length, kind of reasoning).
         output: the completion; None where the run keeps only its hash.
-        tokens, reasoning_tokens: generated tokens, and those before the answer.
+        tokens, reasoning_tokens: generated tokens, and those before the answer; None where a log from elsewhere counts none.
         answer, gold: what was extracted, and what is right.
         score: 1 right, 0 wrong, None unscored.
         first_error, error_kind: the first wrong step, from 0, and what is wrong with it; None where all steps are right.
@@ -35,8 +35,8 @@ class SampleResult:
     prompt_hash: str
     output: str | None
     output_hash: str
-    tokens: int
-    reasoning_tokens: int
+    tokens: int | None
+    reasoning_tokens: int | None
     finish: str
     answer: str | None
     gold: str
@@ -66,7 +66,7 @@ class SampleResult:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise DataError("is no field of a result", file=file, line=line, field=unknown[0])
-        values = {"output": None, "answer": None, **data}
+        values = {"output": None, "answer": None, "tokens": None, "reasoning_tokens": None, **data}
         if (kind := values.get("error_kind")) is not None:
             try:
                 values["error_kind"] = ErrorKind(kind)

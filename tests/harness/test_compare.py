@@ -103,6 +103,16 @@ def test_unscored_pairs_are_left_out_and_counted() -> None:
     assert "unscored is not wrong" in render_comparison(found)
 
 
+def test_pairs_of_which_tokens_are_not_known_have_no_difference() -> None:
+    """The others have; without any nothing is known, and the text says so."""
+    a = run_of([1.0] * 4, "a", reasoning_tokens=10)
+    b = relabel(run_of([1.0] * 4, "b", reasoning_tokens=13), 0, reasoning_tokens=None)
+    assert compare(a, b).overall.reasoning_tokens.value == 3
+    unknown = compare(run_of([1.0] * 4, "a", reasoning_tokens=None), b)
+    assert not unknown.overall.reasoning_tokens.known
+    assert "reasoning tokens               not known" in render_comparison(unknown)
+
+
 def test_one_run_against_itself() -> None:
     """No difference, p = 1, the same outputs; 300 items show that within a point, 100 do not."""
     run = invent_run(300, hazard=0.01)

@@ -70,6 +70,7 @@ def test_lm_eval_results_are_those_that_it_logged(tmp_path: Path) -> None:
     assert [one.score for one in run.results] == [1.0, 1.0, 0.0]
     assert [one.answer for one in run.results] == ["12", "4", "8"]
     assert [one.why for one in run.results] == ["exact_match 1.0", "exact_match 1.0", "exact_match 0.0"]
+    assert {(one.tokens, one.reasoning_tokens) for one in run.results} == {(None, None)}  # it counts none
 
 
 def test_lm_eval_settings_are_kept_and_those_it_does_not_state_are_named(tmp_path: Path) -> None:

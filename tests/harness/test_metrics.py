@@ -72,7 +72,10 @@ def test_pass_at_k_of_a_run() -> None:
 
 
 def votes(*answers: str | None, gold: str = "42") -> list:
-    return [result("a", float((answer or "").strip() == gold), k=k, answer=answer) for k, answer in enumerate(answers)]
+    return [
+        result("a", float((answer or "").strip() == gold), k=k, answer=answer)
+        for k, answer in enumerate(answers)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -296,6 +299,17 @@ def test_reasoning_tokens_right_against_wrong() -> None:
     assert made.all.completions == 5
     assert made.all.median.value == 40
     assert made.wrong_minus_right.value == 30
+
+
+def test_tokens_that_nobody_counted_are_not_zero() -> None:
+    """They are left out of every mean; where none is known, nothing is."""
+    counted = [result("a", 1.0, reasoning_tokens=10), result("b", 0.0, reasoning_tokens=30)]
+    unknown = [result(name, score, reasoning_tokens=None) for name, score in (("c", 1.0), ("d", 0.0))]
+    assert metrics.tokens([*counted, *unknown]) == metrics.tokens(counted)
+    nothing = metrics.tokens(unknown)
+    assert nothing.all.completions == 0
+    for found in (nothing.all.mean, nothing.right.median, nothing.wrong_minus_right, nothing.within_groups):
+        assert not found.known
 
 
 def test_longer_because_harder_is_not_longer_because_wrong() -> None:

@@ -34,7 +34,7 @@ class ImportedRun:
         manifest: sections model, quantization, task, decoding, engine, libraries, template and source (the tool and its
             version) with what the log states, and nothing else. No machine paths.
         unknown: dotted names of EXPECTED settings that it does not state, and "results.tokens" where the log has no
-            token counts (`SampleResult.tokens` is then 0 and means nothing).
+            token counts (`SampleResult.tokens` is then None).
         results: one per completion.
     """
 
@@ -43,13 +43,14 @@ class ImportedRun:
     results: tuple[SampleResult, ...]
 
 
-def imported(manifest: Mapping[str, Any], results: Iterable[SampleResult], *, tokens: bool) -> ImportedRun:
-    """A run without what says nothing. `tokens`: the log counts them."""
+def imported(manifest: Mapping[str, Any], results: Iterable[SampleResult]) -> ImportedRun:
+    """A run without what says nothing."""
+    results = tuple(results)
     kept: dict[str, Any] = portable(without_none(manifest))
     unknown = [name for name in EXPECTED if not _has(kept, name.split("."))]
-    if not tokens:
+    if all(result.tokens is None for result in results):
         unknown.append("results.tokens")
-    return ImportedRun({"state": "imported", **kept}, tuple(unknown), tuple(results))
+    return ImportedRun({"state": "imported", **kept}, tuple(unknown), results)
 
 
 def _has(data: Any, parts: list[str]) -> bool:
@@ -141,9 +142,9 @@ def result(
     answer_logprob: float | None = None,
 ) -> SampleResult:
     """One completion. Reasoning tokens that a log does not count are those before the answer, by its place in the text."""
-    if reasoning_tokens is None:
+    if reasoning_tokens is None and tokens is not None:
         place = answer_place(output, answer)
-        done = Completion(output, tokens or 0, finish)
+        done = Completion(output, tokens, finish)
         reasoning_tokens = tokens_before(done, place[0]) if place else done.tokens
     return SampleResult(
         id=id,
@@ -152,7 +153,7 @@ def result(
         prompt_hash=text_hash(prompt),
         output=output,
         output_hash=text_hash(output),
-        tokens=tokens or 0,
+        tokens=tokens,
         reasoning_tokens=reasoning_tokens,
         finish=finish,
         answer=answer,

@@ -82,8 +82,7 @@ def parse(path: Path) -> list[ImportedRun]:
         once.check(f"sample {found.id} of epoch {found.k + 1}", (found.id, found.k))
         results.append(found)
     results.sort(key=lambda one: (one.k, one.id))
-    counted = any(_usage(sample) for _, sample in samples)
-    return [imported(_manifest(header, spec, scorer, len(results), file), results, tokens=counted)]
+    return [imported(_manifest(header, spec, scorer, len(results), file), results)]
 
 
 def _scorer(spec: Mapping[str, Any], samples: list[tuple[str, Any]]) -> str:

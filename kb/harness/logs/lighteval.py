@@ -80,7 +80,7 @@ def parse(path: Path) -> list[ImportedRun]:
             once.check(f"document {found_one.id}", found_one.id, line)
             results.append(found_one)
         manifest = _manifest(log, path.name, task, _mapping(config), metric, len(rows))
-        runs.append(imported(manifest, results, tokens=any(one.tokens for one in results)))
+        runs.append(imported(manifest, results))
     return runs
 
 

@@ -114,9 +114,7 @@ def _runs(log: Mapping[str, Any], file: str, task: str, config: Any, samples: Pa
         complete(len(found), counts.get("effective"), samples.name)
         metric = _metric(config, found[0][1])
         manifest = _manifest(log, file, task, config, chosen, metric, [row for _, row in found])
-        yield imported(
-            manifest, [_result(row, task, metric, samples.name, line) for line, row in found], tokens=False
-        )
+        yield imported(manifest, [_result(row, task, metric, samples.name, line) for line, row in found])
 
 
 def _metric(config: Any, row: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Reasoning tokens of so many completions."""
+    """Reasoning tokens of so many completions; those of which nobody counted any are left out."""
 
     completions: int
     mean: Interval
@@ -75,10 +75,11 @@ def truncated(results: Sequence[SampleResult], level: float = 0.95) -> Interval:
 
 def tokens(results: Sequence[SampleResult], level: float = 0.95) -> Tokens:
     """Means with bootstrap intervals over items, medians with those of order statistics."""
-    right = [result for result, score in scored(results) if score >= 1]
-    wrong = [result for result, score in scored(results) if score < 1]
+    counted = [result for result in results if result.reasoning_tokens is not None]
+    right = [result for result, score in scored(counted) if score >= 1]
+    wrong = [result for result, score in scored(counted) if score < 1]
     return Tokens(
-        _lengths(results, level),
+        _lengths(counted, level),
         _lengths(right, level),
         _lengths(wrong, level),
         mean_difference(_counts(right), _ids(right), _counts(wrong), _ids(wrong), level),
@@ -113,7 +114,7 @@ def _lengths(results: Sequence[SampleResult], level: float) -> Lengths:
 
 
 def _counts(results: Sequence[SampleResult]) -> list[float]:
-    return [float(result.reasoning_tokens) for result in results]
+    return [float(result.reasoning_tokens or 0) for result in results]
 
 
 def _ids(results: Sequence[SampleResult]) -> list[str]:
@@ -127,7 +128,7 @@ def _within_groups(right: Sequence[SampleResult], wrong: Sequence[SampleResult],
     for column, results in ((1, right), (3, wrong)):
         for result in results:
             row = rows.setdefault(result.id, [float(groups[result.group]), 0, 0, 0, 0])
-            row[column] += result.reasoning_tokens
+            row[column] += result.reasoning_tokens or 0
             row[column + 1] += 1
     if not rows:
         return nothing(level)
