@@ -201,16 +201,12 @@ def _plan(spec: RunSpec, parts: Parts, baselines: Path) -> _Job:
 
 
 def _calibration(spec: RunSpec, parts: Parts, task: Task, samples: Sequence[Sample]) -> CalibrationText:
+    from kb.harness.quant import keep_apart
+
     wanted = spec.calibration or CalibrationSpec()
     source = parts.task(wanted.task) if wanted.task else task
     texts = source.samples(wanted.n, wanted.seed, Split.CALIBRATION)
-    evaluated = {sample.prompt for sample in samples}
-    if shared := [sample for sample in texts if sample.prompt in evaluated]:
-        raise UsageError(
-            f"{len(shared)} calibration texts are evaluated, too",
-            field="calibration.task",
-            fix="calibrate on another task or data set",
-        )
+    keep_apart(texts, samples)
     pairs = tuple((spec.prompt(sample.prompt), sample.solution or sample.answer) for sample in texts)
     return CalibrationText(
         pairs, f"{source.name} {source.version}, calibration split, seed {wanted.seed}, n {len(pairs)}"
@@ -246,7 +242,12 @@ def _baseline(spec: RunSpec, runs: Path) -> Mapping[Key, SampleResult]:
             f"has {found.spec['n']} samples, this run {spec.n}", file=spec.baseline, field="baseline"
         )
     if any(sample.output is None for sample in found.samples):
-        raise UsageError("keeps only hashes of its outputs", file=spec.baseline, field="baseline")
+        raise UsageError(
+            "keeps only hashes of its outputs: nobody can say where others leave them",
+            file=spec.baseline,
+            field="baseline",
+            fix="make it again without keep_outputs: false, or leave baseline out",
+        )
     _refuse_false_baseline(spec, found.manifest["model"].get("already_quantized"))
     return found.by_key()
 

@@ -9,8 +9,9 @@ from typing import Any
 from kb.errors import RunStopped, UpstreamError
 from kb.harness.run import CalibrationText
 from kb.harness.spec import RunSpec
+from kb.harness.tasks import make_task
 from kb.harness.tasks.chain import ChainTask
-from kb.harness.types import Completion, Decoding, Request, Sample, Split, Task, parse_options
+from kb.harness.types import Completion, Decoding, Frozen, Request, Sample, Split, Task
 
 
 class Knows:
@@ -122,13 +123,11 @@ class FakeParts:
     def task(self, options: Mapping[str, Any]) -> Task:
         if options["name"] == "once":
             return Once()
-        return parse_options(
-            ChainTask, {name: value for name, value in options.items() if name != "name"}, "task chain"
-        )
+        return make_task(options)
 
     def complete(self, spec: RunSpec) -> RunSpec:
         task = self.task(spec.task)
-        options = task.model_dump(mode="json") if isinstance(task, ChainTask) else {}
+        options = task.model_dump(mode="json") if isinstance(task, Frozen) else {}
         return spec.model_copy(update={"task": {"name": task.name, **options}})
 
     def needs_calibration(self, spec: RunSpec) -> bool:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kb.errors import RunStopped, UsageError
-from kb.harness.quant import QUANTIZERS, Calibration, calibration_from, make_quantizer, options_of, support
+from kb.harness.quant import QUANTIZERS, Calibration, keep_apart, make_quantizer, options_of, support
 from kb.harness.quant.codebook import E2M1
 from kb.harness.quant.grid import fit
 from kb.harness.quant.records import size_bytes
 from kb.harness.tasks.chain import ChainTask
-from kb.harness.types import Sample, Score, Split, split_of
+from kb.harness.types import Split
 from tests.harness.quant_models import calibration, ids, logits, tiny
 
 torch = pytest.importorskip("torch")
@@ -333,55 +333,24 @@ def test_options_are_frozen() -> None:
 # ------------------------------------------------------------------------------------------- calibration
 
 
-class _Letters:
-    """A tokenizer: a character a token."""
-
-    def __call__(self, text: str) -> dict[str, list[int]]:
-        return {"input_ids": [ord(letter) for letter in text]}
-
-
-class _Leaky:
-    """A task whose calibration split holds a sample of its evaluation split."""
-
-    name = "leaky"
-    version = "1"
-
-    def samples(self, n: int, seed: int, split: Split = Split.EVAL) -> list[Sample]:
-        return ChainTask().samples(n, seed, Split.CALIBRATION)[:-1] + ChainTask().samples(1, seed, Split.EVAL)
-
-    def score(self, sample: Sample, output: str) -> Score:
-        return Score(None, None, "")
-
-
 def test_calibration_and_evaluation_share_no_sample() -> None:
-    """Calibration rows are of the calibration split, whatever the seed, and say so."""
+    """The chain's splits are apart, whatever the seed; a sample that is in both is named."""
     task = ChainTask()
-    made = calibration_from(task, _Letters(), 50, 3)
-    assert made.source == "chain 1 calibration n=50 seed=3"
-    assert len(made.token_rows) == 50
-    prompts = ["".join(map(chr, row)).split("?")[0] + "?" for row in made.token_rows]
-    assert {split_of(prompt) for prompt in prompts} == {Split.CALIBRATION}
-    made.keep_apart(task.samples(200, 3, Split.EVAL))
-    with pytest.raises(UsageError, match="is in the evaluation, too"):
-        made.keep_apart(task.samples(1, 3, Split.CALIBRATION))
+    calibration, evaluated = task.samples(50, 3, Split.CALIBRATION), task.samples(200, 3, Split.EVAL)
+    keep_apart(calibration, evaluated)
+    keep_apart(calibration, task.samples(200, 4, Split.EVAL))
+    with pytest.raises(
+        UsageError, match=f"1 of 51 calibration texts are evaluated, too, such as sample {evaluated[7].id} "
+    ):
+        keep_apart([*calibration, evaluated[7]], evaluated)
 
 
-def test_a_task_that_leaks_is_refused() -> None:
-    """A calibration sample that belongs to the evaluation split stops everything."""
-    with pytest.raises(UsageError, match=r"calibration of task leaky: sample .* is of the evaluation split"):
-        calibration_from(_Leaky(), _Letters(), 5, 0)
-    with pytest.raises(UsageError, match="n is 0"):
-        calibration_from(ChainTask(), _Letters(), 0, 0)
-
-
-def test_rendered_samples_and_their_hash() -> None:
-    """`render` decides what the model sees; the hash names the rows and nothing else."""
-    plain = calibration_from(ChainTask(), _Letters(), 4, 0)
-    rendered = calibration_from(ChainTask(), _Letters(), 4, 0, render=lambda sample: f"{sample.prompt}\n")
-    assert "".join(map(chr, rendered.token_rows[0])).endswith("?\n")
-    assert plain.hash != rendered.hash
-    assert Calibration(plain.token_rows, "elsewhere").hash == plain.hash
-    assert plain.hash in str(plain)
+def test_a_hash_names_calibration_rows_and_nothing_else() -> None:
+    """Not where they come from; and a reader sees both."""
+    made = Calibration([[1, 2], [3]], "here")
+    assert made.hash == Calibration(((1, 2), (3,)), "elsewhere").hash
+    assert made.hash != Calibration([[1], [2, 3]], "here").hash
+    assert str(made) == f"here ({made.hash})"
 
 
 # ------------------------------------------------------------------------------------------------ support

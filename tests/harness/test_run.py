@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,36 @@ def test_calibration_on_what_is_evaluated_is_refused(tmp_path: Path) -> None:
     """A task without splits offers the same texts for both."""
     with pytest.raises(UsageError, match="calibration texts are evaluated"):
         run(spec(quantizer="gptq", task="once"), tmp_path, parts=FakeParts())
+
+
+def test_a_data_set_that_calibrates_on_its_own_questions_is_refused(tmp_path: Path) -> None:
+    """Also where another task, or another file, holds them; a file of other questions is taken."""
+    files = []
+    for word in ("plus", "minus"):
+        rows = [json.dumps({"question": f"What is {n} {word} 1?", "answer": str(n)}) for n in range(60)]
+        files.append(tmp_path / f"{word}.jsonl")
+        files[-1].write_text("\n".join(rows))
+    reads = {"name": "dataset", "question": "question", "answer": "answer", "ask": "{question}"}
+
+    def calibrated(on: Path, instead_of: Path) -> RunSpec:
+        """Rows of one file calibrate; `plus` is evaluated."""
+        source = {**reads, "path": str(instead_of), "calibration_path": str(on)}
+        task = {**reads, "path": str(files[0])}
+        return spec(quantizer="gptq", task=task, n=60, calibration={"n": 3, "task": source})
+
+    with pytest.raises(UsageError, match="3 of 3 calibration texts are evaluated, too") as caught:
+        run(calibrated(files[0], files[1]), tmp_path, parts=FakeParts())
+    assert "\n" not in str(caught.value)
+    made = run(calibrated(files[1], files[0]), tmp_path, parts=FakeParts())
+    assert made.manifest["calibration"]["n"] == 3
+
+
+def test_a_baseline_without_outputs_is_refused(tmp_path: Path) -> None:
+    """Its hashes say that outputs differ, not where: "differs nowhere" would be a lie."""
+    bare = run(spec(keep_outputs=False, name="bare"), tmp_path, parts=FakeParts())
+    with pytest.raises(UsageError, match=r"keeps only hashes .* \(fix: make it again") as caught:
+        run(spec(quantizer="rtn", baseline=bare.id), tmp_path, parts=FakeParts())
+    assert caught.value.field == "baseline"
 
 
 def test_a_run_says_where_it_leaves_its_baseline(tmp_path: Path) -> None:

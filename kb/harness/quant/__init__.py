@@ -10,7 +10,7 @@ from kb.errors import UsageError
 from kb.harness.quant.awq import AwqQuantizer
 from kb.harness.quant.base import LayerRule, Quantizer, options_of
 from kb.harness.quant.bitsandbytes import BitsandbytesQuantizer
-from kb.harness.quant.calibration import Calibration, calibration_from
+from kb.harness.quant.calibration import Calibration, keep_apart
 from kb.harness.quant.codebook import Fp4Quantizer, Nf4Quantizer
 from kb.harness.quant.float8 import Float8Quantizer
 from kb.harness.quant.gptq import GptqQuantizer
@@ -33,7 +33,7 @@ __all__ = [
     "QuantReport",
     "Quantizer",
     "Support",
-    "calibration_from",
+    "keep_apart",
     "make_quantizer",
     "options_of",
     "support",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kb.errors import UsageError
-from kb.harness.types import Sample, Split, Task, split_of
+from kb.harness.types import Sample
 
 
 @dataclass(frozen=True)
@@ -17,13 +16,11 @@ class Calibration:
 
     Attributes:
         token_rows: token ids, without padding.
-        source: task, split, number and seed, such as "chain 1 calibration n=128 seed=0".
-        prompt_hashes: of the samples that the rows were made from (`Sample.prompt_hash`).
+        source: task, split, number and seed, such as "chain 1, calibration split, seed 0, n 128".
     """
 
     token_rows: Sequence[Sequence[int]]
     source: str
-    prompt_hashes: frozenset[str] = frozenset()
 
     @property
     def hash(self) -> str:
@@ -34,40 +31,17 @@ class Calibration:
     def __str__(self) -> str:
         return f"{self.source} ({self.hash})"
 
-    def keep_apart(self, samples: Iterable[Sample]) -> None:
-        """Raise UsageError if one of these samples, which are to evaluate, served calibration."""
-        for sample in samples:
-            if sample.prompt_hash in self.prompt_hashes:
-                raise UsageError(
-                    f"sample {sample.id} is in the evaluation, too", field=f"calibration {self.source}"
-                )
 
-
-def calibration_from(
-    task: Task, tokenizer: Any, n: int, seed: int, render: Callable[[Sample], str] | None = None
-) -> Calibration:
-    """Rows of `n` samples of a task's calibration split.
-
-    Args:
-        tokenizer: of transformers.
-        render: a sample as the model is to see it, prompt template and worked solution included; without it the
-            prompt followed by the solution.
+def keep_apart(calibration: Iterable[Sample], evaluated: Iterable[Sample]) -> None:
+    """Refuse calibration samples that are evaluated: a method would have seen the questions.
 
     Raises:
-        UsageError: no samples asked for, none given, or one that belongs to the evaluation split.
+        UsageError: one of them has the prompt of a sample that is evaluated.
     """
-    where = f"calibration of task {task.name}"
-    if n < 1:
-        raise UsageError(f"n is {n}, and calibration needs at least one sample", field=where)
-    samples = task.samples(n, seed, Split.CALIBRATION)
-    if not samples:
-        raise UsageError("the task has no calibration samples", field=where)
-    for sample in samples:
-        if split_of(sample.prompt) is Split.EVAL:
-            raise UsageError(f"sample {sample.id} is of the evaluation split", field=where)
-    texts = [render(sample) if render else sample.prompt + (sample.solution or "") for sample in samples]
-    return Calibration(
-        token_rows=tuple(tuple(tokenizer(text)["input_ids"]) for text in texts),
-        source=f"{task.name} {task.version} {Split.CALIBRATION.value} n={len(samples)} seed={seed}",
-        prompt_hashes=frozenset(sample.prompt_hash for sample in samples),
-    )
+    known, texts = {sample.prompt_hash for sample in evaluated}, list(calibration)
+    if shared := [sample.id for sample in texts if sample.prompt_hash in known]:
+        raise UsageError(
+            f"{len(shared)} of {len(texts)} calibration texts are evaluated, too, such as sample {shared[0]}",
+            field="calibration.task",
+            fix="calibrate on another task or data set",
+        )
