@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +76,16 @@ def check(
 def is_good(found: dict[str, Any]) -> bool:
     """Whether every length reaches the bar."""
     return all(row["steps_right"] >= BAR * row["steps_reached"] for row in found.values())
+
+
+def figures(folders: Sequence[Path]) -> str:
+    """The table of the model card, from each model's accuracy.json."""
+    lines = ["| Model | Steps | Answers right | Steps right | 95 % interval, % |", "|---|---:|---:|---:|---|"]
+    for folder in folders:
+        for length, row in json.loads((folder / ACCURACY).read_text(encoding="utf-8")).items():
+            low, high = (f"{100 * bound:.2f}" for bound in row["interval"])
+            lines.append(
+                f"| {folder.name} | {length} | {row['answers_right']} of {row['chains']} "
+                f"| {row['steps_right']:,} of {row['steps_reached']:,} | {low} to {high} |"
+            )
+    return "\n".join(lines) + "\n"

@@ -40,10 +40,11 @@ class Recipe(Frozen):
     Attributes:
         hidden_size: a power of two, so that Hadamard rotations apply.
         longest: chains have 1 to this many steps.
-        tokens: how many tokens are seen, prompts included.
+        tokens: how many tokens are seen, prompts included, in the first round.
+        polish_tokens: how many more in a second round, which begins at `polish` times the step size and ends at nothing.
         batch_tokens: about how many a step sees.
-        grow: the share of training in which chains grow from `shortest_first` steps to `longest`.
-        decay: the share of training, at its end, in which the step size falls to nothing.
+        grow: the share of the first round in which chains grow from `shortest_first` steps to `longest`.
+        decay: the share of the first round, at its end, in which the step size falls to nothing.
         muon_lr, adam_lr: step sizes of matrices, and of embeddings and norms.
     """
 
@@ -55,14 +56,21 @@ class Recipe(Frozen):
     shortest_first: int = Field(4, ge=1)
     difficulty: int = Field(2, ge=1, le=3)
     tokens: int = Field(5_000_000, ge=1000)
+    polish_tokens: int = Field(2_000_000, ge=0)
     batch_tokens: int = Field(3072, ge=64)
     grow: float = Field(0.15, ge=0, le=1)
     warmup_steps: int = 50
     decay: float = Field(0.5, gt=0, le=1)
+    polish: float = Field(0.4, gt=0, le=1)
     muon_lr: float = 0.01
     adam_lr: float = 0.003
     weight_decay: float = 0.01
     clip: float = 1.0
+
+    @property
+    def all_tokens(self) -> int:
+        """Of both rounds."""
+        return self.tokens + self.polish_tokens
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
@@ -173,9 +181,9 @@ def train(
         next(batches)
     loss_sum, started = 0.0, time.monotonic() - seconds
     model.train()
-    while seen < recipe.tokens:
+    while seen < recipe.all_tokens:
         rows, prompt = next(batches)
-        _set_rate(optimizers, recipe, step, seen / recipe.tokens)
+        _set_rate(optimizers, recipe, step, seen)
         loss = loss_of(model, torch.tensor(rows, device=device), prompt)
         if not torch.isfinite(loss):
             raise RunStopped(f"the loss is {loss.item()} at step {step}", fix="a smaller muon_lr")
@@ -187,7 +195,7 @@ def train(
         step += 1
         seen += len(rows) * len(rows[0])
         loss_sum += loss.item()
-        if step % every == 0 or seen >= recipe.tokens:
+        if step % every == 0 or seen >= recipe.all_tokens:
             taken = every if step % every == 0 else step % every
             point = Point(
                 step,
@@ -199,7 +207,7 @@ def train(
             curve.append(point)
             loss_sum = 0.0
             _keep(out, model, optimizers, recipe, seed, curve)
-            progress(min(seen, recipe.tokens), recipe.tokens, point)
+            progress(min(seen, recipe.all_tokens), recipe.all_tokens, point)
     save(out, model, recipe, seed, curve)
     return curve
 
@@ -254,10 +262,15 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[tuple[torch.opt
 
 
 def _set_rate(
-    optimizers: list[tuple[torch.optim.Optimizer, float]], recipe: Recipe, step: int, done: float
+    optimizers: list[tuple[torch.optim.Optimizer, float]], recipe: Recipe, step: int, seen: int
 ) -> None:
-    """Warm-up, plateau, linear decay."""
-    scale = min(1.0, (step + 1) / recipe.warmup_steps) * min(1.0, (1 - done) / recipe.decay + 0.01)
+    """Warm-up, plateau, linear decay; and once more from a smaller step."""
+    if seen < recipe.tokens:
+        left = 1 - seen / recipe.tokens
+        scale = min(1.0, (step + 1) / recipe.warmup_steps) * min(1.0, left / recipe.decay + 0.01)
+    else:
+        done = (seen - recipe.tokens) / recipe.polish_tokens
+        scale = recipe.polish * min(1.0, done / 0.05 + 0.01, 1 - done + 0.01)
     for optimizer, rate in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * scale
