@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kb.errors import DataError
+from kb.errors import DataError, UsageError
 from kb.harness.judge import answer_place, tokens_before
 from kb.harness.results import SampleResult
 from kb.harness.spec import portable
@@ -78,6 +78,29 @@ def load_json(path: Path) -> dict[str, Any]:
         DataError: it cannot be read, is no JSON object, or holds NaN or infinity.
     """
     return parse_object(read_text(path), path.name)
+
+
+def is_object_with(path: Path, names: set[str]) -> bool:
+    """Whether this is a .json file that holds an object with these fields."""
+    if path.suffix != ".json" or path.is_dir():
+        return False
+    try:
+        return names <= set(load_json(path))
+    except DataError:
+        return False
+
+
+def only_results(folder: Path) -> Path:
+    """The one results_<date>.json in a folder.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    found = sorted(folder.glob("results_*.json"))
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found)
+        raise UsageError(f"{folder.name} holds {len(found)} runs", fix=f"name one: {names}")
+    return found[0]
 
 
 def read_text(path: Path) -> str:

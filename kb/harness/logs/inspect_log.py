@@ -19,6 +19,7 @@ from kb.harness.logs.imported import (
     as_score,
     complete,
     imported,
+    is_object_with,
     load_json,
     parse_object,
     result,
@@ -36,12 +37,7 @@ def matches(path: Path) -> bool:
     """Whether this is an .eval file or a JSON file with the parts of an inspect log."""
     if path.suffix == ".eval":
         return True
-    if path.suffix != ".json" or path.is_dir():
-        return False
-    try:
-        return {"version", "status", "eval"} <= set(load_json(path))
-    except DataError:
-        return False
+    return is_object_with(path, {"version", "status", "eval"})
 
 
 def parse(path: Path) -> list[ImportedRun]:

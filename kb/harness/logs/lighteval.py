@@ -22,7 +22,9 @@ from kb.harness.logs.imported import (
     as_score,
     complete,
     imported,
+    is_object_with,
     load_json,
+    only_results,
     parse_object,
     read_text,
     result,
@@ -37,12 +39,7 @@ def matches(path: Path) -> bool:
     """Whether this is a results file, or a folder with one."""
     if path.is_dir():
         return any(matches(found) for found in path.glob("results_*.json"))
-    if path.suffix != ".json":
-        return False
-    try:
-        return {"config_general", "config_tasks", "results"} <= set(load_json(path))
-    except DataError:
-        return False
+    return is_object_with(path, {"config_general", "config_tasks", "results"})
 
 
 def parse(path: Path) -> list[ImportedRun]:
@@ -53,12 +50,7 @@ def parse(path: Path) -> list[ImportedRun]:
         DataError: a file is damaged or incomplete.
     """
     if path.is_dir():
-        found = sorted(path.glob("results_*.json"))
-        if len(found) != 1:
-            raise UsageError(
-                f"{path.name} holds {len(found)} runs", fix=f"name one: {', '.join(f.name for f in found)}"
-            )
-        path = found[0]
+        path = only_results(path)
     log = load_json(path)
     date = path.stem.removeprefix("results_")
     details = _details(path, date)

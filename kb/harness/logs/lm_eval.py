@@ -20,7 +20,9 @@ from kb.harness.logs.imported import (
     as_score,
     complete,
     imported,
+    is_object_with,
     load_json,
+    only_results,
     parse_object,
     read_text,
     result,
@@ -40,12 +42,7 @@ def matches(path: Path) -> bool:
         return any(matches(found) for found in path.glob("results_*.json"))
     if path.name.startswith("samples_") and path.suffix == ".jsonl":
         return True
-    if path.suffix != ".json":
-        return False
-    try:
-        return {"configs", "n-shot", "config"} <= set(load_json(path))
-    except DataError:
-        return False
+    return is_object_with(path, {"configs", "n-shot", "config"})
 
 
 def parse(path: Path) -> list[ImportedRun]:
@@ -75,12 +72,7 @@ def parse(path: Path) -> list[ImportedRun]:
 
 def _results_file(path: Path) -> Path:
     if path.is_dir():
-        found = sorted(path.glob("results_*.json"))
-        if len(found) != 1:
-            raise UsageError(
-                f"{path.name} holds {len(found)} runs", fix=f"name one: {', '.join(f.name for f in found)}"
-            )
-        return found[0]
+        return only_results(path)
     if path.suffix == ".json":
         return path
     found = [
