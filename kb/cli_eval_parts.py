@@ -80,7 +80,7 @@ def engines(as_json: bool) -> int:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--tokens", type=click.IntRange(1000), help="How many tokens it sees [default: as the shipped models]."
+    "--tokens", type=click.IntRange(2000), help="How many tokens it sees [default: as the shipped models]."
 )
 @click.option("--device", help="cpu or cuda [default: cuda where there is one].")
 @click.option("--threads", type=click.IntRange(1), help="Of torch.")
@@ -96,7 +96,10 @@ def train(out: Path, seed: int, tokens: int | None, device: str | None, threads:
     from kb.harness.reference.train import Point, Recipe
     from kb.harness.reference.train import train as run
 
-    recipe = Recipe(tokens=tokens) if tokens else Recipe()
+    recipe = Recipe()
+    if tokens:  # both rounds shorter by the same factor
+        first = tokens * recipe.tokens // recipe.all_tokens
+        recipe = Recipe(tokens=first, polish_tokens=tokens - first)
     with Bar() as bar:
         show = bar.progress("tokens")
 
