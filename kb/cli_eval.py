@@ -29,13 +29,10 @@ class _Commands(Sections):
 
 def _steady() -> None:
     """One thread for tokenizers, and no advice from libraries between our lines."""
-    import logging
     import os
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    for name in ("torchao", "torch.utils._pytree"):  # torchao says which of its GPU kernels it does without
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @click.group(

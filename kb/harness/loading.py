@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,9 @@ def _one_line(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' progress bars."""
+    """Without transformers' progress bars, and what torchao says of GPU kernels that it does without."""
+    for name in ("torchao", "torch.utils._pytree"):
+        getLogger(name).setLevel(ERROR)
     from transformers.utils import logging
 
     was = logging.is_progress_bar_enabled()
