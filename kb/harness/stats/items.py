@@ -103,7 +103,9 @@ def mean_difference(
     if n < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
         return Interval(value, NAN, NAN, level, "Welch", n)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # one side all alike: its variance is 0, which is right
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # one side all alike: its variance is 0, which is right
         bounds = ttest_ind(b, a, equal_var=False).confidence_interval(level)
     return Interval(value, float(bounds.low), float(bounds.high), level, "Welch", n)
 
