@@ -163,7 +163,7 @@ def plot(
 def report(state: Any, pages: tuple[Path, ...], check: bool, as_json: bool) -> int:
     """Fill a page's blocks with tables and pictures of committed runs. What stands around them stays as it is.
 
-    A block lies between <!-- kb eval report SPEC: SECTION ... --> and <!-- /kb eval report -->. SPEC is a grid's file
+    A block lies between <!-- kb eval report SPEC: SECTIONS --> and <!-- /kb eval report -->. SPEC is a grid's file
     from the root of the knowledge base; sections are accuracy, equivalence, first-error, calibration, tokens, runs.
     Runs that differ in model or seed alone are pooled. Pictures are SVG files beside the page.
     """
