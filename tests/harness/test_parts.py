@@ -218,8 +218,8 @@ def test_a_prompt_longer_than_the_context_is_one_line(spec: Spec, tmp_path: Path
     folder = tmp_path / "model"
     shutil.copytree(tiny, folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 32}))
-    with pytest.raises(RunStopped, match=r"sample \d+: the prompt has \d+ tokens, the model's context 32"):
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 24}))
+    with pytest.raises(RunStopped, match=r"sample \d+: the prompt has \d+ tokens, the model's context 24"):
         run(spec(model=str(folder)), tmp_path / "runs")
 
 

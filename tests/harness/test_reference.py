@@ -11,7 +11,8 @@ import pytest
 from kb.cli import main
 from kb.errors import EXIT_DATA, DataError
 from kb.harness.models import load_model, resolve_model
-from kb.harness.reference import tokenizer
+from kb.harness.reference import SEEDS, folder, tokenizer
+from kb.harness.reference.check import figures, is_good
 from kb.harness.reference.train import CHECKPOINT, Point, Recipe, train
 from kb.harness.tasks.chain import ChainTask
 
@@ -120,3 +121,22 @@ def test_what_was_trained_is_a_model_like_any_other(trained: tuple[Path, list[Po
         logits = loaded.model(input_ids=torch.tensor([ids])).logits
     assert logits.shape == (1, len(ids), tokenizer.VOCABULARY)
     assert torch.isfinite(logits).all()
+
+
+def test_the_model_card_shows_what_the_models_were_measured_at() -> None:
+    card = (folder(0).parent / "README.md").read_text(encoding="utf-8")
+    assert figures([folder(seed) for seed in SEEDS]) in card
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_shipped_model_loads_as_the_recipe_says(seed: int) -> None:
+    loaded = load_model(resolve_model(f"reference/seed{seed}"))
+    recipe = json.loads((folder(seed) / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe["seed"] == seed
+    assert loaded.model.config.hidden_size == recipe["hidden_size"] == Recipe().hidden_size
+
+
+def test_the_bar_is_999_of_1000_steps_at_every_length() -> None:
+    good = {"steps_right": 999, "steps_reached": 1000}
+    assert is_good({"2": good, "4": good})
+    assert not is_good({"2": good, "4": {"steps_right": 998, "steps_reached": 1000}})
