@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from threading import Thread
 
 from kb.harness.sweep import Job, Report, run_job
 
@@ -38,7 +40,7 @@ class Local:
         """Work off `waiting`; the jobs that ran when a process was killed, since nobody knows whose it was."""
         running: dict[Future[str | None], Job] = {}
         with ProcessPoolExecutor(
-            min(self.workers, len(waiting)), mp_context=get_context("spawn"), initializer=one_thread
+            min(self.workers, len(waiting)), mp_context=get_context("spawn"), initializer=begin
         ) as pool:
             killed: list[Job] = []
             while (waiting and not killed) or running:
@@ -55,6 +57,19 @@ class Local:
                     else:
                         report(job, future.result())
         return killed
+
+
+def begin() -> None:
+    """What a worker does first: threads, before torch is imported, and an eye on the process that it works for."""
+    one_thread()
+    Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """A sweep that is killed takes its workers along: what they have done is kept, the next sweep goes on from there."""
+    if (parent := parent_process()) is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
 
 
 def one_thread() -> None:

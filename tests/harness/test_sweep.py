@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,3 +225,38 @@ def test_outcomes_come_in_the_order_of_the_grid(tmp_path: Path) -> None:
     grid = cells()
     report = sweep(grid, tmp_path, backwards, parts=FakeParts())
     assert report.outcomes == [Outcome(cell.run_id, State.DONE) for cell in grid]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
+def test_workers_end_with_a_sweep_that_is_killed() -> None:
+    """SIGKILL leaves no time to say goodbye: they see it by themselves."""
+    code = (
+        "import os, sys, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from kb.harness.sweep_local import begin\n"
+        "if __name__ == '__main__':\n"
+        "    with ProcessPoolExecutor(1, mp_context=get_context('spawn'), initializer=begin) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    ) as sweep:
+        assert sweep.stdout is not None
+        worker = int(sweep.stdout.readline())
+        assert is_running(worker)
+        sweep.kill()
+        sweep.wait()
+        deadline = time.monotonic() + 30
+        while is_running(worker):
+            assert time.monotonic() < deadline, "the worker outlives its sweep"
+            time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there and more than a body that nobody has fetched."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
