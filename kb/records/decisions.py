@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from kb.errors import DataError
 from kb.ids import KINDS, parse_paper_key
 from kb.records.files import read_if_there
-from kb.records.models import Date, Line, Value, checked
 from kb.records.problems import from_pydantic
+from kb.records.value import Date, Line, Value, checked
 from kb.records.yaml_read import parse_yaml
 from kb.records.yaml_write import edit_yaml, render_yaml
 

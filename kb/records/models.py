@@ -8,78 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from kb import ids
 from kb.errors import DataError
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff\u202a-\u202e\u2066-\u2069]")
-_DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?")
-_BRANCH = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9][a-z0-9-]*)*")
-
-
-def checked(holds: Callable[[str], object], what: str, fix: str) -> AfterValidator:
-    """A validator that says what is wrong, and what to do about it, unless `holds`."""
-
-    def check(value: str) -> str:
-        if not holds(value):
-            raise PydanticCustomError("kb", "{what}", {"what": what, "fix": fix})
-        return value
-
-    return AfterValidator(check)
-
-
-def _is_date(value: str) -> bool:
-    if len(value) < 10 or not _DATE.fullmatch(value):
-        return bool(_DATE.fullmatch(value))
-    try:
-        return bool(date.fromisoformat(value))
-    except ValueError:
-        return False
+from kb.records.claims import Claim
+from kb.records.value import BranchId, Date, Line, Text, Url, Value, checked
 
 
 def _is_bare_arxiv_id(value: str) -> bool:
     found = ids.parse_arxiv_id(value)
     return found is not None and found.base == value
-
-
-_clean = checked(
-    lambda value: not _CONTROL.search(value), "holds a control or direction-override character", "remove it"
-)
-_line = checked(
-    lambda value: value and value == " ".join(value.split()),
-    "is empty, more than one line, or has needless spaces",
-    "write one line without leading, trailing or double spaces, or leave the field out",
-)
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), _clean]
-Line = Annotated[str, StringConstraints(max_length=2_000), _clean, _line]
-Date = Annotated[str, checked(_is_date, "is not a date", 'write "2025", "2025-04" or "2025-04-07"')]
-BranchId = Annotated[
-    str,
-    checked(
-        _BRANCH.fullmatch,
-        "is not a branch",
-        "write a branch id of taxonomy.yaml such as smaller/quantization",
-    ),
-]
-Url = Annotated[
-    str,
-    StringConstraints(max_length=2_000),
-    checked(ids.is_safe_url, "is not a web address", "write an http(s) URL without spaces or quotes"),
-]
-
-
-class Value(BaseModel):
-    """Base of everything a record is made of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Author(Value):
@@ -255,22 +197,6 @@ class Review(Value):
     date: Date | None = None
 
 
-class Claim(Value):
-    """Something a paper says that can be checked, pinned to the version that says it."""
-
-    id: Annotated[
-        str,
-        checked(
-            re.compile(r"[a-z0-9][a-z0-9-]*").fullmatch,
-            "cannot be a claim's id",
-            "write lower-case letters, digits and hyphens",
-        ),
-    ]
-    statement: Text
-    arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
-    place: Line | None = None  # "Table 2", "p. 7"
-
-
 class Paper(Value):
     """One paper. `key` is its cite key, its file's name and its page's URL, for ever."""
 
@@ -308,6 +234,8 @@ class Paper(Value):
     def to_data(self) -> dict[str, Any]:
         """Plain data in the order of the fields, without what is unknown or empty; the form of the YAML file."""
         data: dict[str, Any] = _plain(self.model_dump(mode="json", exclude={"key"}, exclude_none=True))
+        if self.claims:  # as they were written: what was left open stays unsaid
+            data["claims"] = [claim.model_dump(mode="json", exclude_unset=True) for claim in self.claims]
         data["authors"] = [a if set(a) != {"name"} else a["name"] for a in data.get("authors", [])]
         return {name: value for name, value in data.items() if value not in ([], {})}
 

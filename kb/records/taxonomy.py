@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 
 from kb.errors import DataError
 from kb.records.files import read_utf8
-from kb.records.models import BranchId, Line, Text, Value, checked
 from kb.records.problems import from_pydantic
+from kb.records.value import BranchId, Line, Text, Value, checked
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
 
