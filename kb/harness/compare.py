@@ -163,7 +163,7 @@ def compare(
             f"{name_a} and {name_b} were not made alike: {setting} is {was!r} and {now!r}{more}",
             fix="compare runs that differ in the model or its quantization alone, or force it (the result says so)",
         )
-    pairs, unpaired = _join(a, b)
+    pairs, unpaired = join(a, b)
     known = [(x, y) for x, y in pairs if x.score is not None and y.score is not None]
     if not known:
         raise UsageError(f"{name_a} and {name_b} share no sample that both have a score of")
@@ -196,7 +196,7 @@ def _around(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Setting]:
     return [item for name in sections for item in differences(a.get(name), b.get(name), name)]
 
 
-def _join(a: RunLike, b: RunLike) -> tuple[list[Pair], int]:
+def join(a: RunLike, b: RunLike) -> tuple[list[Pair], int]:
     """Pairs by sample and completion, sorted, and how many completions have none."""
     first, second = ({(one.id, one.k): one for one in run.samples} for run in (a, b))
     pairs = [(first[key], second[key]) for key in sorted(first.keys() & second.keys())]
