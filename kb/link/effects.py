@@ -1,0 +1,141 @@
+"""Many cells as one estimate with its uncertainty.
+
+Cells of one unit (source, model, benchmark, chain length) share baseline and items; they are averaged first. Every unit
+then counts alike, as in the averages over benchmarks that papers print: weighting by precision would let the easiest
+benchmark, which is the largest, speak for all. With three units or more the uncertainty is how far units differ (a t
+interval over units; the mean of a random-effects sample with equal weights). It is never taken as less than what chance
+over items must bring: units may agree by luck. Two scores of one model on the same items are correlated, and a source that
+prints both does not say how strongly; `PAIRED` is what is assumed, except for one or two units, where nothing is. Runs of
+the harness are paired, and nothing needs to be assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kb.errors import UsageError
+from kb.harness.stats.equivalence import Equivalence, tost_paired
+from kb.link.cells import Cell
+
+PAIRED = 0.8
+"""Correlation between two reported scores of one model on the same items, where three or more units are averaged. In the
+reported results of this knowledge base, units differ by less than even this leaves (benchmarks/claims.py measures it)."""
+ALPHA = 0.05
+"""Error of each one-sided test; a claim is supported, or refuted, with the two-sided interval at 1 - 2 ALPHA."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Cells with one baseline, averaged. `variance` None: the source gives no way to tell."""
+
+    key: tuple[str, str, str, int]
+    effect: float
+    variance: float | None
+    cells: int
+    paired: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean effect. `df` infinite: a normal distribution; `se` NaN: nothing can be said of its uncertainty."""
+
+    value: float
+    se: float
+    df: float
+    units: int
+    cells: int
+    method: str
+
+    def interval(self, level: float = 1 - 2 * ALPHA) -> tuple[float, float]:
+        """Both ends; NaN where the uncertainty is not known."""
+        from scipy import stats
+
+        if not self.se > 0:
+            return (math.nan, math.nan) if math.isnan(self.se) else (self.value, self.value)
+        reach = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+        return self.value - reach, self.value + reach
+
+    def p_above(self, bound: float) -> float:
+        """p value against "the true effect is at most `bound`"; small speaks for an effect above it. 1 if unknown."""
+        from scipy import stats
+
+        if math.isnan(self.se):
+            return 1.0
+        if self.se == 0:
+            return 0.0 if self.value > bound else 1.0
+        return float(stats.t.sf((self.value - bound) / self.se, self.df))
+
+    def p_below(self, bound: float) -> float:
+        """p value against "the true effect is at least `bound`"."""
+        return Estimate(-self.value, self.se, self.df, self.units, self.cells, self.method).p_above(-bound)
+
+
+def units_of(cells: Sequence[Cell]) -> list[Unit]:
+    """Cells averaged within units, in order of the units' names."""
+    by_key: dict[tuple[str, str, str, int], list[Cell]] = {}
+    for cell in cells:
+        by_key.setdefault(cell.unit, []).append(cell)
+    return [_unit(key, by_key[key]) for key in sorted(by_key)]
+
+
+def _unit(key: tuple[str, str, str, int], cells: list[Cell]) -> Unit:
+    known = [cell.variance for cell in cells if cell.variance is not None]
+    # Averaging settings over the same items with the same baseline does not make the mean surer than one of them.
+    variance = math.fsum(known) / len(known) if len(known) == len(cells) else None
+    effect = math.fsum(cell.effect for cell in cells) / len(cells)
+    return Unit(key, effect, variance, len(cells), all(cell.paired for cell in cells))
+
+
+def pool(cells: Sequence[Cell]) -> Estimate:
+    """The mean effect over units, each counted once.
+
+    Source: the variance of a mean of sampled units is their sample variance over their number (W. G. Cochran, Sampling
+    Techniques, 1977, ch. 2); with random effects and equal weights this is the Knapp-Hartung interval (2003), kept
+    from being narrower than sampling alone allows as Röver et al. (2015, BMC Med. Res. Methodol. 15:99) advise.
+
+    Raises:
+        UsageError: no cells.
+    """
+    return pool_units(units_of(cells))
+
+
+def pool_units(units: Sequence[Unit]) -> Estimate:
+    """As `pool`, from units.
+
+    Raises:
+        UsageError: no units.
+    """
+    if not units:
+        raise UsageError("there is nothing to average")
+    k = len(units)
+    cells = sum(unit.cells for unit in units)
+    middle = math.fsum(unit.effect for unit in units) / k
+    sampling = _sampling(units, PAIRED if k >= 3 else 0.0)
+    if k < 3:
+        method = (
+            "normal, variances of the scores" if math.isfinite(sampling) else "no uncertainty is reported"
+        )
+        return Estimate(middle, math.sqrt(sampling), math.inf, k, cells, method)
+    between = math.fsum((unit.effect - middle) ** 2 for unit in units) / (k - 1) / k
+    if math.isnan(sampling) or between >= sampling:
+        return Estimate(middle, math.sqrt(between), k - 1, k, cells, f"t over {k} units")
+    return Estimate(middle, math.sqrt(sampling), k - 1, k, cells, f"t over {k} units, sampling variance")
+
+
+def _sampling(units: Sequence[Unit], correlation: float) -> float:
+    """Variance of the mean that comes of items alone; NaN if one unit's is not known."""
+    total = 0.0
+    for unit in units:
+        if unit.variance is None:
+            return math.nan
+        total += unit.variance if unit.paired else (1 - correlation) * unit.variance
+    return total / len(units) ** 2
+
+
+def exact(cells: Sequence[Cell], margin: float) -> Equivalence | None:
+    """Of a single run held against its baseline: two one-sided tests by Tango's score (`kb.harness.stats.tost_paired`)."""
+    if len(cells) != 1 or cells[0].pairs is None:
+        return None
+    return tost_paired(cells[0].pairs, margin / 100, ALPHA)

@@ -1,0 +1,222 @@
+"""Which evidence speaks to a claim, and why the rest does not.
+
+A score speaks to a claim if the claim's variant names its setting, its metric is the claim's, and its model, benchmark and
+chain fulfil the conditions; it is then held against the baseline in the same source. What was nearly evidence is listed
+with the reason. A person's veto takes out, a person's attachment brings in whatever the conditions say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from kb.errors import UsageError
+from kb.link.cells import Cell, make_cell
+from kb.link.evidence import FULL, FULL_PRECISION, NONE, Measured, Setting
+from kb.records.claims import Arm, Claim, Conditions, Origin
+from kb.records.results import Certainty
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A score that the claim's variant names, and why it does not count."""
+
+    ref: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What speaks to a claim.
+
+    Attributes:
+        cells: under the conditions, by ref.
+        contrast: under `contrast`, for a claim that has one.
+        left_out: with reasons, by ref.
+    """
+
+    cells: tuple[Cell, ...]
+    contrast: tuple[Cell, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class Evidence:
+    """All that was measured, ready to be asked.
+
+    Args:
+        reported: rows with their own baselines.
+        runs: what the harness measured.
+    """
+
+    def __init__(
+        self, reported: Iterable[tuple[Measured, Measured | None]], runs: Iterable[Measured] = ()
+    ) -> None:
+        self._own: dict[str, Measured | None] = {}
+        every: list[Measured] = []
+        for row, baseline in reported:
+            every.append(row)
+            self._own[row.ref] = baseline
+        every += runs
+        self.every: Sequence[Measured] = sorted(every, key=lambda each: each.ref)
+        self._beside: dict[tuple[object, ...], list[Measured]] = {}
+        for each in self.every:
+            self._beside.setdefault(_table(each), []).append(each)
+
+    def match(self, claim: Claim) -> Matched:
+        """The cells that speak to `claim`."""
+        cells: list[Cell] = []
+        contrast: list[Cell] = []
+        left: dict[str, str] = {}
+        for each in self.every:
+            if claim.variant is None or each.metric is not claim.metric:
+                continue
+            if not names(claim.variant, each.setting) or each.setting.is_full:
+                continue
+            if why := _vetoed(claim, each.ref):
+                left[each.ref] = why
+                continue
+            attached = any(fnmatchcase(each.ref, pattern) for pattern in claim.evidence.attach)
+            found = self._place(claim, each, attached)
+            if isinstance(found, str):
+                left[each.ref] = found
+            elif found[1]:
+                contrast.append(found[0])
+            else:
+                cells.append(found[0])
+        return Matched(
+            tuple(cells), tuple(contrast), tuple(LeftOut(ref, why) for ref, why in sorted(left.items()))
+        )
+
+    def _place(self, claim: Claim, each: Measured, attached: bool) -> tuple[Cell, bool] | str:
+        """The cell, and whether it is the contrast's; or why there is none."""
+        if each.certainty is Certainty.LOW and not attached:
+            return "the source does not add up there (certainty low)"
+        why = None if attached else unfulfilled(claim.conditions, each)
+        of_contrast = False
+        if claim.contrast is not None and (why is not None or attached):
+            of_contrast = unfulfilled(claim.contrast, each) is None
+        if why is not None and not of_contrast:
+            return why
+        try:
+            baseline = self.baseline(claim.baseline, each)
+            return make_cell(each, baseline, percent=claim.unit == "percent"), of_contrast
+        except UsageError as error:
+            return error.message
+
+    def baseline(self, arm: Arm | None, variant: Measured) -> Measured:
+        """What the variant is held against.
+
+        Raises:
+            UsageError: nothing that the arm names was measured beside it, or more than one thing.
+        """
+        wanted = _against(arm, variant.setting)
+        if (own := self._own.get(variant.ref)) is not None and names(wanted, FULL_PRECISION):
+            return own
+        found = [
+            each
+            for each in self._beside[_table(variant)]
+            if each.ref != variant.ref and names(wanted, each.setting)
+        ]
+        if not found:
+            raise UsageError(f"the baseline ({_said(wanted)}) was not measured beside it")
+        if len(found) > 1:
+            found = _most_alike(variant, found)
+        if len(found) > 1:
+            raise UsageError(
+                f"the baseline ({_said(wanted)}) is not one setting: {found[0].setting}, {found[1].setting}"
+            )
+        return found[0]
+
+
+def names(arm: Arm, setting: Setting) -> bool:
+    """Whether the arm names the setting. Special settings of a method only where it asks for them."""
+    if arm.method and not {setting.method, setting.family} & set(arm.method):
+        return False
+    if arm.variant != setting.variant and arm.variant != "*":
+        return False
+    asked = (
+        (arm.weight_bits, setting.weight_bits),
+        (arm.act_bits, setting.act_bits),
+        (arm.kv_bits, setting.kv_bits),
+    )
+    return all(not wanted or any(abs(bits - each) < 1e-6 for each in wanted) for wanted, bits in asked)
+
+
+def unfulfilled(conditions: Conditions, each: Measured) -> str | None:
+    """Which condition the score does not fulfil, said for people; None if it fulfils all."""
+    toy = each.origin is Origin.REFERENCE
+    if toy and Origin.REFERENCE not in conditions.model_origin and each.model not in conditions.model:
+        return "a small model of the harness, which the claim does not speak of"
+    lists = (
+        ("model", each.model, conditions.model),
+        ("model origin", each.origin, conditions.model_origin),
+        ("task kind", each.task_kind, conditions.task_kind),
+        ("benchmark", each.benchmark, conditions.benchmark),
+    )
+    for what, value, wanted in lists:
+        if wanted and value not in wanted:
+            return f"{what} is {value or 'not known'}, not {' or '.join(wanted)}"
+    ranges = (
+        ("model size (billions)", each.size_b, conditions.model_size_b),
+        ("difficulty", each.difficulty, conditions.difficulty),
+        ("chain length", each.chain_length, conditions.chain_length),
+    )
+    for what, number, span in ranges:
+        if span is not None and (number is None or number not in span):
+            return f"{what} is {'not known' if number is None else f'{number:g}'}, not {span}"
+    return None
+
+
+def _against(arm: Arm | None, variant: Setting) -> Arm:
+    """The baseline's arm with what it leaves open: as in the variant, or full precision."""
+    if arm is None or NONE in arm.method:
+        full = (FULL,)
+        arm = arm or Arm(method=(NONE,))
+        return arm.model_copy(
+            update={name: getattr(arm, name) or full for name in ("weight_bits", "act_bits", "kv_bits")}
+        )
+    return arm.model_copy(
+        update={
+            name: getattr(arm, name) or (getattr(variant, name),)
+            for name in ("weight_bits", "act_bits", "kv_bits")
+        }
+    )
+
+
+def _most_alike(variant: Measured, found: list[Measured]) -> list[Measured]:
+    """Of several runs that fit, those that the variant's run names as its baseline, or that share its model's weights."""
+    named = (variant.manifest or {}).get("spec", {}).get("baseline") if variant.manifest else None
+    chosen = [each for each in found if each.manifest and each.manifest.get("id") == named]
+    return chosen or found
+
+
+def _table(each: Measured) -> tuple[object, ...]:
+    """Scores of one table: the same source, model, items and metric; of runs, the same samples as well."""
+    samples: Mapping[str, object] = (each.manifest or {}).get("task", {}) if each.manifest else {}
+    return (
+        each.source,
+        each.model,
+        each.benchmark,
+        each.chain_length,
+        each.metric,
+        samples.get("seed"),
+        samples.get("version"),
+    )
+
+
+def _vetoed(claim: Claim, ref: str) -> str | None:
+    for veto in claim.evidence.veto:
+        if fnmatchcase(ref, veto.ref):
+            return f"taken out by a person: {veto.reason}"
+    return None
+
+
+def _said(arm: Arm) -> str:
+    bits = (
+        ("W", arm.weight_bits),
+        ("A", arm.act_bits),
+        ("KV", arm.kv_bits),
+    )
+    tail = "".join(f"{name}{'/'.join(f'{each:g}' for each in values)}" for name, values in bits if values)
+    return " ".join((*arm.method, tail)).strip()

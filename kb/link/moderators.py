@@ -1,0 +1,109 @@
+"""Where an effect differs: by model size, origin, task, difficulty, bits.
+
+Each axis is cut in two everywhere that leaves three units on both sides; the two means are compared by Welch's test, and
+Holm's correction runs over all cuts that were tried. A cut is an observation and no experiment: large models also differ
+from small ones in other ways.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kb.harness.stats import holm
+from kb.link.cells import Cell
+from kb.link.effects import ALPHA, Estimate, Unit, pool_units, units_of
+
+LEAST = 3
+"""Units on a side."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """`what`: the condition as people say it. `state`: what the claim's test says of this side alone."""
+
+    what: str
+    estimate: Estimate
+    state: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two sides between which the effect differs. `p`: by Welch's test, after Holm's correction over all cuts tried."""
+
+    axis: str
+    p: float
+    sides: tuple[Side, Side]
+    tried: int
+
+
+_NUMBERS: dict[str, Callable[[Cell], float | None]] = {
+    "model size": lambda cell: cell.variant.size_b,
+    "difficulty": lambda cell: cell.variant.difficulty,
+    "weight bits": lambda cell: cell.setting.weight_bits,
+    "activation bits": lambda cell: cell.setting.act_bits,
+    "KV bits": lambda cell: cell.setting.kv_bits,
+}
+_NAMES: dict[str, Callable[[Cell], str | None]] = {
+    "model origin": lambda cell: cell.variant.origin,
+    "task kind": lambda cell: cell.variant.task_kind,
+    "method": lambda cell: cell.setting.method,
+}
+
+
+def splits(cells: Sequence[Cell], state: Callable[[Sequence[Unit]], Any]) -> tuple[Split, ...]:
+    """The cuts whose sides differ for certain, surest first, one for each axis.
+
+    Args:
+        state: what a claim's test says of some units.
+    """
+    tried: list[tuple[str, str, str, list[Unit], list[Unit], float]] = []
+    for axis, low, high, left, right in _cuts(cells):
+        a, b = units_of(left), units_of(right)
+        if min(len(a), len(b)) >= LEAST:
+            tried.append((axis, low, high, a, b, _welch([u.effect for u in a], [u.effect for u in b])))
+    adjusted = holm([row[-1] for row in tried])
+    found: dict[str, Split] = {}
+    for (axis, low, high, a, b, _), p in sorted(zip(tried, adjusted, strict=True), key=lambda row: row[1]):
+        if p < ALPHA and axis not in found:
+            sides = (
+                Side(low, pool_units(a), str(state(a))),
+                Side(high, pool_units(b), str(state(b))),
+            )
+            found[axis] = Split(axis, p, sides, len(tried))
+    return tuple(found.values())
+
+
+def _cuts(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, list[Cell], list[Cell]]]:
+    for axis, number in _NUMBERS.items():
+        values = [number(cell) for cell in cells]
+        known = sorted({value for value in values if value is not None})
+        for below, above in itertools.pairwise(known):
+            left = [
+                cell
+                for cell, value in zip(cells, values, strict=True)
+                if value is not None and value <= below
+            ]
+            right = [
+                cell
+                for cell, value in zip(cells, values, strict=True)
+                if value is not None and value >= above
+            ]
+            unit = "B" if axis == "model size" else ""
+            yield axis, f"{axis} up to {below:g}{unit}", f"{axis} of {above:g}{unit} or more", left, right
+    for axis, name in _NAMES.items():
+        names = [name(cell) for cell in cells]
+        for value in sorted({each for each in names if each is not None}):
+            left = [cell for cell, each in zip(cells, names, strict=True) if each == value]
+            right = [cell for cell, each in zip(cells, names, strict=True) if each not in {value, None}]
+            yield axis, f"{axis} {value}", f"other {axis}", left, right
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> float:
+    from scipy import stats
+
+    if max(a) - min(a) == max(b) - min(b) == 0:
+        return 1.0 if a[0] == b[0] else 0.0
+    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)

@@ -1,0 +1,222 @@
+"""A claim's relation, tested on cells: p values against "it is false" and against "it is true"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kb.link.cells import Cell
+from kb.link.effects import ALPHA, Estimate, Unit, exact, pool, pool_units
+from kb.records.claims import Axis, Claim, Metric, Relation
+
+
+class State(StrEnum):
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    CONTESTED = "contested"
+    STALE = "stale"
+    UNTESTED = "untested"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One test of a claim: p values against "it is false" and against "it is true"."""
+
+    estimate: Estimate
+    p_support: float
+    p_refute: float
+
+    @property
+    def state(self) -> State:
+        if self.p_support < ALPHA:
+            return State.SUPPORTED
+        return State.REFUTED if self.p_refute < ALPHA else State.INCONCLUSIVE
+
+
+def decide(claim: Claim, estimate: Estimate) -> Outcome:
+    """The claim's relation against an estimate of the effect."""
+    bound = claim.margin or 0.0
+    below, above = estimate.p_below, estimate.p_above
+    match claim.relation:
+        case Relation.NON_INFERIOR if claim.metric.more_is_better:
+            return Outcome(estimate, above(-bound), below(-bound))
+        case Relation.NON_INFERIOR:
+            return Outcome(estimate, below(bound), above(bound))
+        case Relation.NO_DIFFERENCE:
+            inside = max(above(-bound), below(bound))
+            return Outcome(estimate, inside, min(1.0, 2 * min(below(-bound), above(bound))))
+        case Relation.LOWER:
+            return Outcome(estimate, below(-bound), above(-bound))
+        case Relation.HIGHER | Relation.LARGER_DROP:
+            return Outcome(estimate, above(bound), below(bound))
+        case Relation.MONOTONE if claim.falling:
+            return Outcome(estimate, below(0.0), above(0.0))
+        case Relation.MONOTONE:
+            return Outcome(estimate, above(0.0), below(0.0))
+        case _:
+            return Outcome(estimate, 1.0, 1.0)
+
+
+def decide_cells(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) -> Outcome | None:
+    """The claim's test on these cells; None where they cannot speak to it."""
+    if claim.relation is Relation.LARGER_DROP:
+        return _larger_drop(claim, cells, contrast)
+    if claim.relation is Relation.MONOTONE:
+        return _monotone(claim, cells)
+    if not cells:
+        return None
+    made = decide(claim, pool(cells))
+    paired = (
+        exact(cells, claim.margin or 0.0)
+        if claim.metric is Metric.ACCURACY and claim.unit == "points"
+        else None
+    )
+    if paired is not None and claim.relation is Relation.NON_INFERIOR:
+        return Outcome(made.estimate, paired.p_drop, 0.0 if paired.worse else 1.0)
+    return made
+
+
+def _larger_drop(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) -> Outcome | None:
+    """Loss under the conditions less `factor` times the loss under the contrast; by pairs where both were measured alike."""
+    factor = claim.factor or 1.0
+    sign = -1.0 if claim.metric.more_is_better else 1.0
+
+    def key(cell: Cell) -> tuple[object, ...]:
+        return cell.variant.source, cell.variant.model, cell.setting
+
+    left, right = _by(cells, key), _by(contrast, key)
+    if shared := sorted(left.keys() & right.keys(), key=str):
+        units = []
+        for name in shared:
+            a, b = pool(left[name]), pool(right[name])
+            spread = a.se**2 + factor**2 * b.se**2
+            effect = sign * (a.value - factor * b.value)
+            units.append(
+                Unit(
+                    (str(name[0]), str(name[1]), str(name[2]), 0),
+                    effect,
+                    None if math.isnan(spread) else spread,
+                    a.cells + b.cells,
+                    paired=True,
+                )
+            )
+        # Settings of one model share baselines and items, as cells of one unit do.
+        return decide(claim, pool_units(_by_model(units)))
+    if not cells or not contrast:
+        return None
+    a, b = pool(cells), pool(contrast)
+    return decide(claim, _welch(a, b, sign, factor))
+
+
+def _by(
+    cells: Sequence[Cell], key: Callable[[Cell], tuple[object, ...]]
+) -> dict[tuple[object, ...], list[Cell]]:
+    rows: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        rows.setdefault(key(cell), []).append(cell)
+    return rows
+
+
+def _by_model(units: Sequence[Unit]) -> list[Unit]:
+    rows: dict[tuple[str, str], list[Unit]] = {}
+    for unit in units:
+        rows.setdefault(unit.key[:2], []).append(unit)
+    made = []
+    for key in sorted(rows):
+        row = rows[key]
+        known = [unit.variance for unit in row if unit.variance is not None]
+        made.append(
+            Unit(
+                (*key, "", 0),
+                math.fsum(unit.effect for unit in row) / len(row),
+                math.fsum(known) / len(known) if len(known) == len(row) else None,
+                sum(unit.cells for unit in row),
+                paired=True,
+            )
+        )
+    return made
+
+
+def _welch(a: Estimate, b: Estimate, sign: float, factor: float) -> Estimate:
+    """A difference of two independent means. Source: B. L. Welch, Biometrika 34 (1947) 28."""
+    va, vb = a.se**2, factor**2 * b.se**2
+    if va + vb == 0 or math.isnan(va + vb):
+        df = math.inf
+    else:
+        df = (va + vb) ** 2 / (va**2 / a.df + vb**2 / b.df) if va / a.df + vb / b.df > 0 else math.inf
+    return Estimate(
+        sign * (a.value - factor * b.value),
+        math.sqrt(va + vb),
+        df,
+        a.units + b.units,
+        a.cells + b.cells,
+        "Welch, two groups of units",
+    )
+
+
+def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
+    """Mean over blocks (all else alike) of the change in effect from the axis's low end to its high end.
+
+    Within a block the change is the least-squares slope over the ranks of the axis, times the number of steps.
+    """
+    blocks: dict[tuple[object, ...], dict[float, list[Cell]]] = {}
+    for cell in cells:
+        at = _along(claim.along, cell)
+        if at is not None:
+            blocks.setdefault(_block(claim.along, cell), {}).setdefault(at, []).append(cell)
+    units = []
+    for key in sorted(blocks, key=str):
+        levels = sorted(blocks[key])
+        if len(levels) < 2:
+            continue
+        means = [pool(blocks[key][level]) for level in levels]
+        middle = (len(levels) - 1) / 2
+        weights = [(at - middle) for at in range(len(levels))]
+        scale = (len(levels) - 1) / math.fsum(weight * weight for weight in weights)
+        effect = scale * math.fsum(w * each.value for w, each in zip(weights, means, strict=True))
+        spread = scale**2 * math.fsum((w * each.se) ** 2 for w, each in zip(weights, means, strict=True))
+        name = tuple(str(part) for part in key)
+        units.append(
+            Unit(
+                (name[0], name[1], "/".join(name[2:]), 0),
+                effect,
+                None if math.isnan(spread) else spread,
+                sum(each.cells for each in means),
+                all(cell.paired for level in levels for cell in blocks[key][level]),
+            )
+        )
+    return decide(claim, pool_units(units)) if units else None
+
+
+def _along(axis: Axis | None, cell: Cell) -> float | None:
+    one = cell.variant
+    value = {
+        Axis.WEIGHT_BITS: one.setting.weight_bits,
+        Axis.ACT_BITS: one.setting.act_bits,
+        Axis.KV_BITS: one.setting.kv_bits,
+        Axis.MODEL_SIZE: one.size_b,
+        Axis.CHAIN_LENGTH: one.chain_length,
+        Axis.DIFFICULTY: one.difficulty,
+    }.get(axis)  # type: ignore[arg-type]
+    return None if value is None else float(value)
+
+
+def _block(axis: Axis | None, cell: Cell) -> tuple[object, ...]:
+    """All but what the axis changes. Models of one size series differ in name; of one origin and family they are one series."""
+    one, setting = cell.variant, cell.setting
+    model = (one.family, one.origin) if axis is Axis.MODEL_SIZE else (one.model,)
+    items = () if axis is Axis.DIFFICULTY else (one.benchmark,)
+    length = () if axis is Axis.CHAIN_LENGTH else (one.chain_length,)
+    bits = tuple(
+        value
+        for name, value in (
+            (Axis.WEIGHT_BITS, setting.weight_bits),
+            (Axis.ACT_BITS, setting.act_bits),
+            (Axis.KV_BITS, setting.kv_bits),
+        )
+        if name is not axis
+    )
+    return (one.source, "/".join(map(str, model)), *items, *length, setting.method, setting.variant, *bits)
