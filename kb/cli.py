@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from kb import __version__
+from kb.cli_claims import claims
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
@@ -81,7 +82,7 @@ class _Commands(Sections):
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
-        "Measuring": ("eval",),
+        "Measuring": ("eval", "claims"),
         "The site": ("build", "serve"),
     }
 
@@ -504,6 +505,7 @@ cli.add_command(taxonomy)
 # Measuring
 
 cli.add_command(eval_)
+cli.add_command(claims)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

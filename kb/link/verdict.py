@@ -84,7 +84,9 @@ def judge(paper: str, claim: Claim, evidence: Evidence, *, latest: int | None = 
     if latest and claim.arxiv_version and claim.arxiv_version < latest:
         state = State.STALE
         why = f"read in version {claim.arxiv_version}, and version {latest} is out; the evidence says: {says}"
-    parts = splits(found.cells, lambda units: decide(claim, pool_units(units)).state) if _splits(claim) else ()
+    parts = (
+        splits(found.cells, lambda units: decide(claim, pool_units(units)).state) if _splits(claim) else ()
+    )
     return Verdict(
         paper,
         claim.id,

@@ -1,0 +1,192 @@
+"""`kb claims`: verdicts on what papers say, computed from reported results and committed runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kb.cli_parts import examples, json_option
+from kb.errors import EXIT_DATA, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from kb.pipeline.claims import Judged
+
+_STATES = ("supported", "refuted", "contested", "inconclusive", "untested", "stale")
+_NEAR = 12  # results that nearly count, shown at most
+
+
+@click.group()
+def claims() -> None:
+    """Claims of the papers, and what the evidence says of them.
+
+    A claim in a record (papers/KEY.yaml, field claims) names what is compared, on what, and by how much. It is held against
+    every reported result (results/) and run (runs/) that fits. A verdict is computed and never typed.
+    """
+
+
+@claims.command(
+    "list", epilog=examples("kb claims list", "kb claims list --state refuted", "kb claims list --json")
+)
+@click.option("--state", type=click.Choice(_STATES), help="Only claims with this verdict.")
+@click.option("--paper", help="Only the claims of this record.")
+@json_option
+@click.pass_obj
+def list_(state: Any, as_json: bool, paper: str | None, **options: Any) -> int:
+    """All claims with their verdicts."""
+    from kb.cli_output import count, print_table, say, say_json
+    from kb.link.verdict_data import verdict_data
+    from kb.pipeline import claims as run
+
+    judged = _judged(state, as_json)
+    shown = run.select(judged, paper) if paper else judged
+    shown = [one for one in shown if options["state"] in {None, one.verdict.state.value}]
+    if as_json:
+        say_json(
+            [{**verdict_data(one.verdict, one.claim), "statement": one.claim.statement} for one in shown]
+        )
+        return EXIT_OK
+    print_table(
+        ("verdict", "claim", "why"), [(one.verdict.state.value, one.name, one.verdict.why) for one in shown]
+    )
+    found = ", ".join(f"{n} {name}" for name, n in run.counts(judged).items() if n)
+    say(f"{count(len(judged), 'claim')}: {found or 'none'}", err=True)
+    return EXIT_OK
+
+
+@claims.command(
+    epilog=examples("kb claims show liu2025quantization/w4-lossless", "kb claims show feng2025efficient")
+)
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(state: Any, name: str, as_json: bool) -> int:
+    """One claim (KEY/ID), or those of a record: the verdict, its statistics, and every piece of evidence."""
+    from kb.cli_output import say_json
+    from kb.link.verdict_data import cell_data, verdict_data
+    from kb.pipeline import claims as run
+
+    shown = run.select(_judged(state, as_json), name)
+    if as_json:
+        say_json(
+            [
+                {
+                    **verdict_data(one.verdict, one.claim),
+                    "statement": one.claim.statement,
+                    "evidence": [cell_data(cell) for cell in (*one.verdict.cells, *one.verdict.contrast)],
+                    "left_out": [vars(each) for each in one.verdict.left_out],
+                }
+                for one in shown
+            ]
+        )
+        return EXIT_OK
+    for index, one in enumerate(shown):
+        if index:
+            click.echo()
+        _show(one)
+    return EXIT_OK
+
+
+@claims.command(epilog=examples("kb claims check", "kb claims check || kb claims update"))
+@json_option
+@click.pass_obj
+def check(state: Any, as_json: bool) -> int:
+    """Compute every verdict again, offline; exit code 3 if a committed one no longer follows, to the byte."""
+    from kb.cli_output import SyncProgress, count, say, say_json
+    from kb.pipeline import claims as run
+
+    with SyncProgress(quiet=as_json) as progress:
+        judged, moved = run.check(
+            state.config(), progress=lambda done, total: progress("claims", done, total)
+        )
+    if as_json:
+        say_json({"claims": len(judged), "counts": run.counts(judged), "moved": [vars(one) for one in moved]})
+    else:
+        for one in moved:
+            say(str(one))
+        if moved:
+            said = f"{len(moved)} of {count(len(judged), 'verdict')} no longer follow: read them, then kb claims update"
+            say(f"kb: {said}", err=True)
+        else:
+            say(f"{count(len(judged), 'verdict')} computed again: every committed one follows")
+    return EXIT_DATA if moved else EXIT_OK
+
+
+@claims.command(epilog=examples("kb claims update"))
+@json_option
+@click.pass_obj
+def update(state: Any, as_json: bool) -> int:
+    """Write the verdicts that follow now into results/_verdicts.jsonl, to be committed with what changed them."""
+    from kb.cli_output import SyncProgress, count, say, say_json
+    from kb.pipeline import claims as run
+
+    with SyncProgress(quiet=as_json) as progress:
+        judged, moved = run.update(
+            state.config(), progress=lambda done, total: progress("claims", done, total)
+        )
+    if as_json:
+        say_json({"claims": len(judged), "counts": run.counts(judged), "moved": [vars(one) for one in moved]})
+        return EXIT_OK
+    for one in moved:
+        say(str(one))
+    flipped = sum(one.flipped for one in moved)
+    say(f"{count(len(judged), 'verdict')} written; {flipped} flipped")
+    return EXIT_OK
+
+
+def _judged(state: Any, quiet: bool) -> list[Judged]:
+    from kb.cli_output import SyncProgress
+    from kb.pipeline import claims as run
+
+    with SyncProgress(quiet=quiet) as progress:
+        judged = run.judge_all(state.config(), progress=lambda done, total: progress("claims", done, total))
+    if not judged:
+        raise UsageError("no record has a claim", fix="write some: CONTRIBUTING.md, 'Write a claim'")
+    return judged
+
+
+def _show(one: Judged) -> None:
+    from kb.cli_output import print_table, say
+
+    verdict, claim = one.verdict, one.claim
+    say(f"{one.name}: {verdict.state.value}")
+    say(f"  {claim.statement}")
+    say(f"  {verdict.why}")
+    if one.committed and one.committed["state"] != verdict.state.value:
+        say(f"  committed as {one.committed['state']}: run kb claims update")
+    if verdict.needed is not None:
+        say(
+            f"  about {verdict.needed:.1f} times as much evidence would decide, if the effect is as estimated"
+        )
+    for split in verdict.splits:
+        sides = "; ".join(f"{side.what} {side.estimate.value:+.2f} ({side.state})" for side in split.sides)
+        say(f"  differs by {split.axis}: {sides} (p {split.p:.2g} after {split.tried} cuts)")
+    rows = [
+        (
+            "contrast" if cell in verdict.contrast else cell.variant.kind,
+            cell.variant.source,
+            cell.variant.model,
+            str(cell.setting),
+            cell.variant.benchmark
+            if cell.variant.chain_length is None
+            else f"{cell.variant.benchmark} {cell.variant.chain_length}",
+            f"{cell.variant.score:g}",
+            f"{cell.baseline.score:g}",
+            f"{cell.effect:+.2f}",
+            str(cell.variant.items or "?"),
+        )
+        for cell in (*verdict.cells, *verdict.contrast)
+    ]
+    if rows:
+        click.echo()
+        print_table(
+            ("kind", "source", "model", "setting", "on", "score", "baseline", "effect", "items"), rows
+        )
+    if verdict.left_out:
+        reasons: dict[str, int] = {}
+        for each in verdict.left_out:
+            reasons[each.reason] = reasons.get(each.reason, 0) + 1
+        click.echo()
+        say("not counted:")
+        for reason, n in sorted(reasons.items(), key=lambda row: (-row[1], row[0]))[:_NEAR]:
+            say(f"  {n}  {reason}")

@@ -1,0 +1,177 @@
+"""`kb claims`: the verdicts on all claims, from committed data alone; whether the committed ones still follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kb.config import Config
+from kb.errors import DataError, KbError, UsageError
+from kb.harness.runs import Run, list_runs, load_run
+from kb.link.evidence import of_runs, reported
+from kb.link.match import Evidence
+from kb.link.relations import State
+from kb.link.verdict import Verdict, judge
+from kb.link.verdict_data import changed, join_lines, parse_verdicts, verdict_data, verdict_line
+from kb.pipeline.store import open_library
+from kb.records.claims import Claim
+from kb.records.files import read_if_there, write_atomic
+from kb.records.library import Library
+from kb.records.results import Results
+from kb.records.results_files import load_results
+
+VERDICTS = "_verdicts.jsonl"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with its verdict. `committed` is the verdict's line in results/_verdicts.jsonl as data, if there is one."""
+
+    claim: Claim
+    verdict: Verdict
+    committed: dict[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        return self.verdict.name
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A committed verdict that no longer follows (`before` None: new; `now` None: the claim is gone)."""
+
+    name: str
+    before: str | None
+    now: str | None
+    why: str
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the verdict itself is another one."""
+        return self.before is not None and self.now is not None and self.before != self.now
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.name}: {self.now}, and no verdict is committed"
+        if self.now is None:
+            return f"{self.name}: committed as {self.before}, and the claim is gone"
+        said = f"{self.before} -> {self.now}" if self.flipped else f"still {self.now}"
+        return f"{self.name}: {said}; {self.why}"
+
+
+def load_evidence(config: Config, library: Library, results: Results | None = None) -> Evidence:
+    """Reported results and committed runs.
+
+    Raises:
+        DataError: a row or a run is broken.
+    """
+    rows = results or load_results(config.results_dir, {key: paper.title for key, paper in library.items()})
+    return Evidence(reported(rows), of_runs(load_runs(config), rows.words))
+
+
+def load_runs(config: Config) -> list[Run]:
+    """Every run with its samples; those that came from elsewhere as well.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    folder = config.root / "runs"
+    found, problems = list_runs(folder)
+    if problems:
+        raise problems[0] if isinstance(problems[0], DataError) else DataError(str(problems[0]))
+    return [load_run(folder / run.id) for run in found]
+
+
+def judge_all(
+    config: Config, *, library: Library | None = None, progress: Progress = lambda done, total: None
+) -> list[Judged]:
+    """The verdict on every claim, in the order of records and of their claims."""
+    papers = library or open_library(config)
+    evidence = load_evidence(config, papers)
+    committed = load_committed(config)
+    every = [(paper, claim) for paper in papers.values() for claim in paper.claims]
+    found = []
+    for done, (paper, claim) in enumerate(every, start=1):
+        verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)
+        found.append(Judged(claim, verdict, committed.get(verdict.name)))
+        progress(done, len(every))
+    return found
+
+
+def load_committed(config: Config) -> dict[str, dict[str, Any]]:
+    """The committed verdicts by claim; none if there is no file.
+
+    Raises:
+        DataError: the file is broken.
+    """
+    path = config.results_dir / VERDICTS
+    try:
+        return parse_verdicts(read_if_there(path))
+    except ValueError as error:
+        raise DataError(str(error), file=path, fix="kb claims update") from None
+
+
+def select(judged: Sequence[Judged], name: str) -> list[Judged]:
+    """The claims of a record, or the one that `name` (key/id) says.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = [one for one in judged if name in {one.name, one.verdict.paper}]
+    if not found:
+        raise UsageError(f"no claim or record with claims is called {name}", fix="kb claims list")
+    return found
+
+
+def check(
+    config: Config, *, progress: Progress = lambda done, total: None
+) -> tuple[list[Judged], list[Moved]]:
+    """Recompute every verdict, and say which of the committed ones no longer follow, to the byte."""
+    judged = judge_all(config, progress=progress)
+    return judged, moved(config, judged)
+
+
+def moved(config: Config, judged: Sequence[Judged]) -> list[Moved]:
+    """What differs from the committed verdicts, in the order of the claims."""
+    lines = {one.name: verdict_line(one.verdict, one.claim) for one in judged}
+    path = config.results_dir / VERDICTS
+    before = dict(zip(load_committed(config), read_if_there(path).splitlines(), strict=True))
+    found = [
+        Moved(
+            one.name,
+            one.committed["state"] if one.committed else None,
+            one.verdict.state.value,
+            changed(one.committed, verdict_data(one.verdict, one.claim)) if one.committed else "it is new",
+        )
+        for one in judged
+        if before.get(one.name) != lines[one.name]
+    ]
+    committed = load_committed(config)
+    found += [
+        Moved(name, committed[name]["state"], None, "the claim is gone")
+        for name in before
+        if name not in lines
+    ]
+    return found
+
+
+def update(
+    config: Config, *, progress: Progress = lambda done, total: None
+) -> tuple[list[Judged], list[Moved]]:
+    """Write results/_verdicts.jsonl anew. Gives what changed."""
+    judged = judge_all(config, progress=progress)
+    try:
+        changes = moved(config, judged)
+    except KbError:  # broken by hand: written anew
+        changes = []
+    write_atomic(
+        config.results_dir / VERDICTS, join_lines(verdict_line(one.verdict, one.claim) for one in judged)
+    )
+    return judged, changes
+
+
+def counts(judged: Sequence[Judged]) -> dict[str, int]:
+    """How many claims have each verdict, in a fixed order."""
+    return {state.value: sum(one.verdict.state is state for one in judged) for state in State}
