@@ -176,6 +176,11 @@ class Config(BaseModel):
         return self.papers_dir / "_sources"
 
     @property
+    def results_dir(self) -> Path:
+        """Figures that sources report, and the words in which they are written."""
+        return self.root / "results"
+
+    @property
     def taxonomy_path(self) -> Path:
         return self.root / "taxonomy.yaml"
 

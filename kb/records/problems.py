@@ -58,6 +58,11 @@ def from_pydantic(error: ValidationError, document: Document, *, file: str) -> D
     return DataError.bundle(found)
 
 
+def in_words(item: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what to do, for an error in something other than a YAML document."""
+    return _message(item, None), _fix(item)
+
+
 def _written(document: Document, line: int | None) -> str | None:
     """The value that stands on a line, as it is written there: 2401.10000 and not 2401.1."""
     lines = document.text.splitlines()

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kb.records.claims import Lines, Metric, Origin, Slug, TaskKind
+from kb.records.claims import Lines, Metric, Origin, Range, Slug, TaskKind
 from kb.records.value import Line, Url, Value
 
 
@@ -32,6 +32,7 @@ class ResultSource(Value):
     """Who reports. A paper's source has the paper's key; every other one is listed in results/_sources.yaml.
 
     Attributes:
+        aliases: how a table of rows names it, or the start of the addresses that it gives for the rows.
         of: the paper that a rerun repeats.
         note: what was read, and what a check found; in our own words.
     """
@@ -39,6 +40,7 @@ class ResultSource(Value):
     id: Line
     kind: SourceKind
     title: Line
+    aliases: Lines = ()
     url: Url | None = None
     of: Line | None = None
     note: Line | None = None
@@ -83,13 +85,21 @@ class MethodKind(StrEnum):
 
 
 class Method(Value):
-    """A way to make a model cheaper. `family`: a coarser name, by which a claim may mean several methods."""
+    """A way to make a model cheaper.
+
+    Attributes:
+        family: a coarser name, by which a claim may mean several methods.
+        weight_bits, act_bits, kv_bits: what it can do; without one, anything.
+    """
 
     name: Slug
     title: Line
     aliases: Lines = ()
     family: Slug
     kind: MethodKind
+    weight_bits: Range | None = None
+    act_bits: Range | None = None
+    kv_bits: Range | None = None
     paper: Line | None = None
 
 
