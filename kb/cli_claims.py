@@ -32,15 +32,15 @@ def claims() -> None:
 @click.option("--paper", help="Only the claims of this record.")
 @json_option
 @click.pass_obj
-def list_(state: Any, as_json: bool, paper: str | None, **options: Any) -> int:
+def list_(root: Any, as_json: bool, paper: str | None, state: str | None) -> int:
     """All claims with their verdicts."""
     from kb.cli_output import count, print_table, say, say_json
     from kb.link.verdict_data import verdict_data
     from kb.pipeline import claims as run
 
-    judged = _judged(state, as_json)
+    judged = _judged(root, as_json)
     shown = run.select(judged, paper) if paper else judged
-    shown = [one for one in shown if options["state"] in {None, one.verdict.state.value}]
+    shown = [one for one in shown if state in {None, one.verdict.state.value}]
     if as_json:
         say_json(
             [{**verdict_data(one.verdict, one.claim), "statement": one.claim.statement} for one in shown]

@@ -6,7 +6,7 @@ import pytest
 
 from kb.link.relations import State
 from kb.link.verdict import judge
-from kb.records.results import Certainty
+from kb.records.results import Certainty, ReportedResult
 from tests.link.planted import SIZES, claim, evidence, row, table
 
 ALL = dict.fromkeys(SIZES, 0.0)
@@ -18,9 +18,9 @@ GRADED = {
     "Large-32B": 0.2,
     "Large-70B": 0.1,
 }
-NI = {"relation": "non_inferior", "margin": 1.0}
+NI: dict[str, object] = {"relation": "non_inferior", "margin": 1.0}
 
-PLANTED = {
+PLANTED: dict[str, tuple[dict[str, object], list[ReportedResult], str]] = {
     # non-inferiority
     "true: no drop anywhere": (NI, table(ALL), "supported"),
     "true: a gain is not inferior": (NI, table(dict.fromkeys(SIZES, -2.0)), "supported"),
