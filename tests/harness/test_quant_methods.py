@@ -158,6 +158,16 @@ def test_gptq_rounds_unseen_inputs_to_nearest() -> None:
     assert torch.equal(gptq.solve(weight, nothing, 4), gptq.round(weight, 4).values)
 
 
+@pytest.mark.parametrize("act_order", [False, True])
+def test_unseen_inputs_lie_on_the_grid_of_their_group(act_order: bool) -> None:
+    """Also where GPTQ's grid is another than round-to-nearest's: one scale a group is all that is stored."""
+    weight, gram = correlated(0, 8, 64, 300)
+    gram[40:43], gram[:, 40:43] = 0, 0
+    gptq: Any = make_quantizer({"method": "gptq", "bits": 2, "group_size": 16, "act_order": act_order})
+    for group in gptq.groups(gptq.solve(weight, gram, 2)).reshape(-1, 16):
+        assert len(group.unique()) <= 4
+
+
 def test_gptq_brings_a_model_closer_to_full_precision() -> None:
     """On tokens that it has not seen, logits at 3 bits are nearer to full precision's than round-to-nearest's."""
     full = logits(tiny(), ids())
@@ -331,6 +341,12 @@ def test_16_bits_of_a_rotated_model_are_full_precision() -> None:
     assert report.layers == ()
     assert torch.allclose(logits(first, ids()), full, atol=2e-4 * float(full.abs().max()))
     assert not torch.allclose(first.model.embed_tokens.weight, second.model.embed_tokens.weight)
+
+
+def test_inputs_are_not_rounded_silently_nowhere() -> None:
+    """Inputs belong to quantized layers: where there are none, asking for 4 bits is an error, not full precision."""
+    with pytest.raises(UsageError, match=r"quantizer hadamard: inputs: .* none is quantized"):
+        make_quantizer({"method": "hadamard", "bits": 16, "inputs": 4}).apply(tiny())
 
 
 @pytest.mark.parametrize("weights", ["rtn", "gptq"])

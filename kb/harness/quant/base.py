@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from kb.errors import RunStopped, UsageError
 from kb.harness.quant.calibration import Calibration
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 IDENTITY = 16  # bits from which on a weight is left as it is
 _MARK = "kb_quantized"  # an attribute of models that were quantized here
+
+
+def _not_empty(value: int) -> int:
+    if value == 0:
+        raise ValueError("should be -1 (an output channel) or at least 1")
+    return value
+
+
+GroupSize = Annotated[int, Field(ge=-1), AfterValidator(_not_empty)]
+"""Input weights of an output channel that share a scale; -1 takes the whole channel."""
 
 
 class LayerRule(Frozen):
@@ -259,18 +269,15 @@ class Quantizer(Frozen):
         return target
 
     def check_shape(self, name: str, rows: int, columns: int) -> None:
-        """Raise UsageError for a weight of this shape that the options cannot take."""
-
-
-def divides(method: str, name: str, group_size: int, columns: int) -> None:
-    """Raise UsageError unless groups of this size fill a row of a layer."""
-    if group_size > 0 and columns % group_size:
-        fitting = [size for size in (16, 32, 64, 128, 256) if columns % size == 0]
-        raise UsageError(
-            f"{group_size} does not divide the {columns} inputs of layer {name}",
-            field=f"quantizer {method}: group_size",
-            fix=f"-1 (an output channel){', or one of ' if fitting else ''}{', '.join(map(str, fitting))}",
-        )
+        """Raise UsageError for a weight of this shape that the options cannot take: groups that do not fill a row."""
+        size = self.grouping
+        if size > 0 and columns % size:
+            fitting = [known for known in (16, 32, 64, 128, 256) if columns % known == 0]
+            raise UsageError(
+                f"{size} does not divide the {columns} inputs of layer {name}",
+                field=f"quantizer {self.method}: group_size",
+                fix=f"-1 (an output channel){', or one of ' if fitting else ''}{', '.join(map(str, fitting))}",
+            )
 
 
 def options_of(quantizer: Quantizer) -> Mapping[str, Any]:

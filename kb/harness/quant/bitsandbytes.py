@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kb.errors import UsageError
-from kb.harness.quant.base import IDENTITY, Rounded, divides
+from kb.harness.quant.base import IDENTITY, Rounded
 from kb.harness.quant.libraries import LibraryQuantizer, held_bits
 
 if TYPE_CHECKING:
@@ -47,10 +47,8 @@ class BitsandbytesQuantizer(LibraryQuantizer):
         return -1 if self.kind == "int8" else BLOCK
 
     def check_shape(self, name: str, rows: int, columns: int) -> None:
-        if self.kind == "int8":
-            return
-        divides(self.method, name, BLOCK, columns)
-        if rows % ROWS:
+        super().check_shape(name, rows, columns)
+        if self.kind != "int8" and rows % ROWS:
             raise UsageError(
                 f"has {rows} outputs, not a multiple of {ROWS}",
                 field=f"quantizer {self.method}: layer {name}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from kb.harness.quant.base import Quantizer, Rounded, divides
+from kb.harness.quant.base import Quantizer, Rounded
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +39,6 @@ class CodebookQuantizer(Quantizer):
     @property
     def grouping(self) -> int:
         return self.group_size
-
-    def check_shape(self, name: str, rows: int, columns: int) -> None:
-        divides(self.method, name, self.group_size, columns)
 
     def round(self, weight: torch.Tensor, bits: int) -> Rounded:
         import torch

@@ -2,7 +2,7 @@
 
 Frantar, Ashkboos, Hoefler, Alistarh: GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
 Transformers, ICLR 2023, algorithm 1. Differences, all to its benefit or to make it predictable: an input that is
-always zero in calibration is rounded to nearest (the paper's code sets its weights to zero); with `act_order` the
+always zero in calibration is rounded to nearest on its group's grid (the paper's code sets its weights to zero); with `act_order` the
 grids are those of the groups in their original order, so that a group's weights lie together; an output channel on
 which round-to-nearest does better over the calibration tokens gets that instead, so that GPTQ is never the worse one.
 """
@@ -31,7 +31,7 @@ class GptqQuantizer(GridQuantizer):
     """GPTQ.
 
     Attributes:
-        damp: added to the Hessian's diagonal, as a part of its mean. More where there is little calibration data.
+        damp: added to the Hessian's diagonal, as a part of its mean; where that leaves it singular, 10 and 100 times as much.
         act_order: columns with large inputs first.
     """
 
@@ -68,15 +68,13 @@ class GptqQuantizer(GridQuantizer):
         import torch
 
         nearest = self.round(weight, bits).values
-        seen = gram.diagonal() > 0
-        if not seen.any():
+        if not (gram.diagonal() > 0).any():
             return nearest
         order = torch.argsort(gram.diagonal(), descending=True) if self.act_order else torch.arange(len(gram))
         order = order.to(weight.device)
         upper = _inverse_factor(gram[order][:, order], self.damp)
         grids = self._grids(weight, bits) if self.act_order else None
         values = self._columns(weight[:, order], upper, bits, grids, order)[:, torch.argsort(order)]
-        values = torch.where(seen, values, nearest)
         worse = output_error(values - weight, gram) > output_error(nearest - weight, gram)
         return torch.where(worse[:, None], nearest, values)
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator
 
-from kb.harness.quant.base import IDENTITY, Quantizer, Rounded, divides
+from kb.harness.quant.base import IDENTITY, GroupSize, Quantizer, Rounded
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,7 @@ class GridQuantizer(Quantizer):
     known_bits: ClassVar[tuple[int, ...]] = (2, 3, 4, 5, 6, 7, 8, IDENTITY)
 
     bits: int = 4
-    group_size: int = Field(-1, ge=-1)
+    group_size: GroupSize = -1
     symmetric: bool = True
     scale_bits: Literal[16, 32] = 16
 
@@ -91,12 +91,6 @@ class GridQuantizer(Quantizer):
             )
         return value
 
-    @model_validator(mode="after")
-    def _group(self) -> GridQuantizer:
-        if self.group_size == 0:
-            raise ValueError("group_size should be -1 (an output channel) or at least 1")
-        return self
-
     @property
     def weight_bits(self) -> int:
         return self.bits
@@ -104,9 +98,6 @@ class GridQuantizer(Quantizer):
     @property
     def grouping(self) -> int:
         return self.group_size
-
-    def check_shape(self, name: str, rows: int, columns: int) -> None:
-        divides(self.method, name, self.group_size, columns)
 
     def groups(self, weight: torch.Tensor) -> torch.Tensor:
         """A view of [output, input] as [output, groups, group]."""

@@ -51,9 +51,15 @@ class HadamardQuantizer(GptqQuantizer):
         return self.inputs
 
     def apply(self, model: torch.nn.Module, calibration: Calibration | None = None) -> QuantReport:
-        self.plan(model)
-        if self.needs_calibration and calibration is None and self.bits < IDENTITY:
+        targets, _ = self.plan(model)
+        if self.needs_calibration and targets and calibration is None:
             raise UsageError("needs calibration rows", field=f"quantizer {self.method}")
+        if self.inputs < IDENTITY and not targets:
+            raise UsageError(
+                f"only quantized layers have inputs of {self.inputs} bits, and none is quantized",
+                field=f"quantizer {self.method}: inputs",
+                fix="fewer bits for the weights, or inputs: 16",
+            )
         full = size_bytes(model)
         rotate(model, self.seed)
         return replace(super().apply(model, calibration), full_size_bytes=full)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
-
-from kb.harness.quant.base import Rounded, divides
+from kb.harness.quant.base import GroupSize, Rounded
 from kb.harness.quant.libraries import LibraryQuantizer, held_bits
 
 if TYPE_CHECKING:
@@ -29,14 +27,7 @@ class HqqQuantizer(LibraryQuantizer):
     known_bits: ClassVar[tuple[int, ...]] = (8, 4, 3, 2)
 
     bits: Literal[8, 4, 3, 2] = 4
-    group_size: int = Field(64, ge=-1)
-
-    @field_validator("group_size")
-    @classmethod
-    def _group(cls, value: int) -> int:
-        if value == 0:
-            raise ValueError("should be -1 (an output channel) or at least 1")
-        return value
+    group_size: GroupSize = 64
 
     @property
     def symmetric(self) -> bool:
@@ -49,9 +40,6 @@ class HqqQuantizer(LibraryQuantizer):
     @property
     def grouping(self) -> int:
         return self.group_size
-
-    def check_shape(self, name: str, rows: int, columns: int) -> None:
-        divides(self.method, name, self.group_size, columns)
 
     def convert(self, layer: Any, bits: int) -> tuple[torch.nn.Module, Rounded]:
         core = self.module("hqq.core.quantize")

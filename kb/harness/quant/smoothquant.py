@@ -29,7 +29,7 @@ class SmoothQuantizer(Quantizer):
     """SmoothQuant W8A8.
 
     Attributes:
-        alpha: how much of the difficulty goes to the weights; 0 takes none of it.
+        alpha: how much of the difficulty goes to the weights: 1 all of the inputs', 0 the reverse.
     """
 
     method: ClassVar[str] = "smoothquant"

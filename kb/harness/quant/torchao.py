@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from kb.harness.quant.base import IDENTITY, Rounded, divides
+from kb.harness.quant.base import IDENTITY, GroupSize, Rounded
 from kb.harness.quant.libraries import LibraryQuantizer, held_bits
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class TorchaoQuantizer(LibraryQuantizer):
 
     kind: Literal["int8", "intx", "float8"] = "int8"
     bits: Literal[8, 4, 3, 2] = 8
-    group_size: int = Field(-1, ge=-1)
+    group_size: GroupSize = -1
     symmetric: bool = True
 
     @model_validator(mode="after")
@@ -39,8 +39,8 @@ class TorchaoQuantizer(LibraryQuantizer):
         others = [rule.bits for rule in self.layers if rule.bits not in {"keep", IDENTITY, 8}]
         if self.kind != "intx" and (self.bits != 8 or others or not self.symmetric):
             raise ValueError(f"kind {self.kind} is symmetric and has 8 bits; intx has others")
-        if self.group_size == 0 or (self.kind == "float8" and self.group_size != -1):
-            raise ValueError(f"group_size of kind {self.kind} cannot be {self.group_size}")
+        if self.kind == "float8" and self.group_size != -1:
+            raise ValueError("kind float8 has a scale an output channel: group_size should be -1")
         return self
 
     @property
@@ -56,9 +56,6 @@ class TorchaoQuantizer(LibraryQuantizer):
     @property
     def grouping(self) -> int:
         return self.group_size
-
-    def check_shape(self, name: str, rows: int, columns: int) -> None:
-        divides(self.method, name, self.group_size, columns)
 
     def convert(self, layer: Any, bits: int) -> tuple[torch.nn.Module, Rounded]:
         import torch
