@@ -11,7 +11,8 @@ import pytest
 
 from kb.errors import RunStopped, UsageError
 from kb.harness.engines import engine_options, open_engine
-from kb.harness.engines.llamacpp import LlamaCppEngine, LlamaCppOptions, choose_one, joined
+from kb.harness.engines.llamacpp import LlamaCppEngine, LlamaCppOptions, choose_one
+from kb.harness.engines.text import joined
 from kb.harness.models import resolve_model
 from kb.harness.types import Decoding, Request
 

@@ -5,10 +5,14 @@ compare a run of one engine with a run of the other.
 
 The loop and the sampling are ours: llama.cpp only gives logits. So a draw depends on (seed, prompt, k), and
 log-probabilities are those of the model, as with the other engines.
+
+Whoever has libllama built already need not compile it: CMAKE_ARGS=-DLLAMA_BUILD=OFF pip install llama-cpp-python, and
+LLAMA_CPP_LIB_PATH names its folder. It must be of the commit that llama-cpp-python's changelog names, or near it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import random
@@ -23,7 +27,7 @@ from pydantic import Field
 
 from kb.errors import DataError, RunStopped, UsageError
 from kb.harness.engines.sampling import draws_of
-from kb.harness.engines.text import cut_at_stop
+from kb.harness.engines.text import cut_at_stop, joined
 from kb.harness.types import Completion, Decoding, Frozen, Request
 
 Logits = NDArray[np.float32]
@@ -33,8 +37,8 @@ class LlamaCppOptions(Frozen):
     """How llama.cpp is run.
 
     Attributes:
-        context: tokens of prompt and completion together; None is what the file says.
-        threads: None leaves it to llama.cpp.
+        context: tokens of prompt and completion together, no more than the model was trained for; None is as many.
+        threads: None is half of the processor's for completions, all for prompts.
         gpu_layers: layers that a GPU computes, where llama.cpp was built for one; -1 is all.
     """
 
@@ -47,31 +51,34 @@ class LlamaCppEngine:
     """Completions of a GGUF file.
 
     Raises:
-        UsageError: llama-cpp-python is not installed.
+        UsageError: llama-cpp-python is not installed, or finds no library, or the context is too long for the model.
         DataError: llama.cpp cannot load the file.
     """
 
     Options: ClassVar = LlamaCppOptions
 
     def __init__(self, path: Path, options: LlamaCppOptions | None = None) -> None:
-        if importlib.util.find_spec("llama_cpp") is None:
-            raise UsageError(
-                "the engine llamacpp needs llama-cpp-python",
-                fix="pip install 'kb-survey[eval-gguf]' (it compiles for ten minutes), or run llama-server and use "
-                "engine openai",
-            )
         self._options = options or LlamaCppOptions()
-        self._library = library = importlib.import_module("llama_cpp")
+        self._library = library = _library()
         try:
             self._llama = library.Llama(
                 str(path),
                 n_ctx=self._options.context or 0,
                 n_threads=self._options.threads,
+                n_threads_batch=self._options.threads,
                 n_gpu_layers=self._options.gpu_layers,
                 verbose=False,
             )
         except (ValueError, RuntimeError) as error:
             raise DataError(f"llama.cpp cannot load it ({str(error)[:120]})", file=path) from None
+        trained = library.llama_model_n_ctx_train(self._llama.model)
+        if self._options.context is not None and self._options.context > trained:
+            self.close()
+            raise UsageError(
+                f"the model was trained for {trained} tokens", field="engine.context", fix="at most that"
+            )
+        # llama.cpp rounds it up, to a multiple of 256
+        self._context = min(self._options.context or trained, self._llama.n_ctx())
         self._vocabulary = library.llama_model_get_vocab(self._llama.model)
 
     def close(self) -> None:
@@ -83,11 +90,15 @@ class LlamaCppEngine:
         system = self._library.llama_print_system_info().decode()
         return {
             "engine": "llamacpp",
-            "versions": {"llama-cpp-python": metadata.version("llama-cpp-python")},
+            "versions": {
+                "llama-cpp-python": metadata.version("llama-cpp-python"),
+                "llama.cpp": _llama_version(self._library),
+            },
             "kernels": {"llama.cpp": " ".join(system.split())},
             "device": "gpu" if self._options.gpu_layers else "cpu",
             "threads": self._llama.n_threads,
-            "context": self._llama.n_ctx(),
+            "context": self._context,
+            "kv": "f16",  # llama.cpp's default
             "batch_size": 1,
             "tensor_parallel": 1,
         }
@@ -101,23 +112,23 @@ class LlamaCppEngine:
             yield request, self._complete(request, prompt, decoding)
 
     def _encode(self, request: Request) -> list[int]:
-        begin = self._llama.detokenize([self._llama.token_bos()], special=True).decode(errors="replace")
-        wanted = self._library.llama_vocab_get_add_bos(self._vocabulary)
-        add = wanted and not (begin and request.prompt.startswith(begin))
+        add = self._library.llama_vocab_get_add_bos(self._vocabulary)
+        if add:  # a model that wants none may have none
+            begin = self._piece(self._llama.token_bos(), special=True).decode(errors="replace")
+            add = not (begin and request.prompt.startswith(begin))
         prompt: list[int] = self._llama.tokenize(request.prompt.encode(), add_bos=add, special=True)
-        context = self._llama.n_ctx()
         if not prompt:
             raise RunStopped(f"sample {request.index}: the prompt has no tokens")
-        if len(prompt) >= context:
+        if len(prompt) >= self._context:
             raise RunStopped(
-                f"sample {request.index}: the prompt has {len(prompt)} tokens, the context {context}",
+                f"sample {request.index}: the prompt has {len(prompt)} tokens, the context {self._context}",
                 fix="leave such samples out, or raise engine.context if the model allows it",
             )
         return prompt
 
     def _complete(self, request: Request, prompt: list[int], decoding: Decoding) -> Completion:
         draw = draws_of(request, decoding)
-        budget = min(decoding.max_new_tokens, self._llama.n_ctx() - len(prompt))
+        budget = min(decoding.max_new_tokens, self._context - len(prompt))
         ids: list[int] = []
         logprobs: list[float] = []
         pieces: list[bytes] = []
@@ -125,7 +136,13 @@ class LlamaCppEngine:
         self._llama.reset()
         fed = prompt
         while len(ids) < budget:
-            self._llama.eval(fed)
+            try:
+                self._llama.eval(fed)
+            except RuntimeError as error:
+                raise RunStopped(
+                    f"sample {request.index}: llama.cpp gave up ({str(error)[:80]})",
+                    fix="is there enough memory? else lower engine.context",
+                ) from error
             token, logprob = choose_one(self._logits(), decoding, draw)
             if not np.isfinite(logprob):
                 raise RunStopped(f"sample {request.index}: the logits of token {len(ids) + 1} are not finite")
@@ -136,8 +153,11 @@ class LlamaCppEngine:
                 finish = "stop"
                 pieces.append(b"")
                 break
-            pieces.append(self._llama.detokenize([token]))
-            if cut_at_stop(b"".join(pieces).decode(errors="replace"), decoding.stop) is not None:
+            pieces.append(self._piece(token))
+            if (
+                decoding.stop
+                and cut_at_stop(b"".join(pieces).decode(errors="replace"), decoding.stop) is not None
+            ):
                 finish = "stop"
                 break
         text, offsets = joined(pieces)
@@ -145,6 +165,16 @@ class LlamaCppEngine:
         if end is not None:
             text, offsets = text[:end], tuple(min(offset, end) for offset in offsets)
         return Completion(text, len(ids), finish, tuple(ids), tuple(logprobs), offsets)
+
+    def _piece(self, token: int, *, special: bool = False) -> bytes:
+        """A token's bytes. llama-cpp-python's own `detokenize` gives none for a token of more than 32."""
+        size = 32
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            used = self._library.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, special)
+            if used >= 0:
+                return buffer.raw[:used]
+            size = -used
 
     def _logits(self) -> Logits:
         """Of the last token, [vocabulary]."""
@@ -169,15 +199,23 @@ def choose_one(logits: Logits, decoding: Decoding, draw: random.Random) -> tuple
     return token, float(shifted[token]) - total
 
 
-def joined(pieces: Sequence[bytes]) -> tuple[str, tuple[int, ...]]:
-    """The text of tokens' bytes, and the character at which each begins, or in which it lies."""
-    whole = b"".join(pieces)
-    begun = [len(whole[:at].decode(errors="ignore")) for at in _ends(pieces)]
-    return whole.decode(errors="replace"), tuple(begun)
+def _library() -> Any:
+    if importlib.util.find_spec("llama_cpp") is None:
+        raise UsageError(
+            "the engine llamacpp needs llama-cpp-python",
+            fix="pip install 'kb-survey[eval-gguf]' (it compiles llama.cpp, half an hour on two cores), or run "
+            "llama-server and use engine openai",
+        )
+    try:
+        return importlib.import_module("llama_cpp")
+    except (FileNotFoundError, RuntimeError, AttributeError, OSError) as error:
+        raise UsageError(
+            f"llama-cpp-python cannot load its library ({' '.join(str(error).split())[:200]})",
+            fix="install it again, or name a folder with the libllama of its version in LLAMA_CPP_LIB_PATH",
+        ) from None
 
 
-def _ends(pieces: Sequence[bytes]) -> Iterator[int]:
-    at = 0
-    for piece in pieces:
-        yield at
-        at += len(piece)
+def _llama_version(library: Any) -> str:
+    """What the library calls itself, where it is new enough to do so; its package may be of another version."""
+    said = getattr(library, "llama_version", None)
+    return str(said().decode()) if said else "unknown"

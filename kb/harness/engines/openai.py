@@ -2,7 +2,7 @@
 
 `/completions` of https://platform.openai.com/docs/api-reference/completions, or `/chat/completions` where the options ask
 for it. What the servers add or leave out is taken as it comes: log-probabilities in the older form (`token_logprobs`) or
-the newer one (`content`), vLLM's `token_ids`.
+the newer one (`content`, with each token's bytes), vLLM's `token_ids` or llama.cpp's `id`.
 
 A server that is busy or stumbles is asked again, a bounded number of times, after the pause that it asks for. What
 cannot get better (a refused key, a prompt longer than the context) is not asked again.
@@ -20,6 +20,7 @@ from pydantic import Field
 from kb.errors import KbError, RunStopped, UpstreamError
 from kb.harness.engines.openai_http import CompletionHttp, Rejected
 from kb.harness.engines.sampling import seed_of
+from kb.harness.engines.text import joined
 from kb.harness.types import Completion, Decoding, Frozen, Request
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class OpenAIOptions(Frozen):
         api_key_env: environment variable that holds the key; None sends none.
         chat: use /chat/completions, with the prompt as one user message.
         logprobs: ask for the log-probabilities of the chosen tokens.
+        extra: further fields of each request, as this server knows them. Servers draw with filters of their own unless
+            told otherwise (llama.cpp: {top_k: 0, min_p: 0}; vLLM: {top_k: 0}), and llama.cpp repeats itself exactly only
+            with {cache_prompt: false} and one slot.
         concurrency: requests under way at a time.
         timeout_s: without a byte from the server. A completion comes whole: allow for its length.
         tries: for each completion.
@@ -58,6 +62,7 @@ class OpenAIOptions(Frozen):
     api_key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     chat: bool = False
     logprobs: bool = True
+    extra: dict[str, bool | int | float | str] = Field({}, max_length=20)
     concurrency: int = Field(8, ge=1, le=256)
     timeout_s: float = Field(600.0, gt=0)
     tries: int = Field(4, ge=1, le=20)
@@ -87,6 +92,7 @@ class OpenAIEngine:
     def __init__(self, options: OpenAIOptions) -> None:
         self._options = options
         self._http = CompletionHttp(options)
+        self._fingerprint: str | None = None
 
     def close(self) -> None:
         """Hang up."""
@@ -98,6 +104,7 @@ class OpenAIEngine:
             "engine": "openai",
             "versions": {"httpx2": metadata.version("httpx2")},
             "server": self._http.server,
+            "fingerprint": self._fingerprint,
             "base_url": self._options.base_url,
             "model": self._options.model,
             "chat": self._options.chat,
@@ -150,6 +157,8 @@ class OpenAIEngine:
             raise UpstreamError(
                 f"{where}: the server refuses the request ({rejected.status}): {rejected.said}"
             ) from None
+        said = answer.get("system_fingerprint")
+        self._fingerprint = self._fingerprint or (str(said)[:80] if said else None)
         try:
             return _completion(answer, self._options.chat)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -175,9 +184,14 @@ class OpenAIEngine:
             asked["messages"] = [{"role": "user", "content": request.prompt}]
         else:
             asked["prompt"] = request.prompt
-        if self._options.logprobs:
-            asked["logprobs"] = True if self._options.chat else 1
-        return asked
+        if self._options.logprobs and self._options.chat:
+            asked |= {
+                "logprobs": True,
+                "top_logprobs": 1,
+            }  # llama.cpp would send the 20 most probable of each token
+        elif self._options.logprobs:
+            asked["logprobs"] = 1
+        return self._options.extra | asked
 
 
 def _completion(answer: Mapping[str, Any], chat: bool) -> Completion:
@@ -188,8 +202,8 @@ def _completion(answer: Mapping[str, Any], chat: bool) -> Completion:
     finish = _FINISHES.get(choice.get("finish_reason") or "stop")
     if finish is None:
         raise ValueError(f"finish_reason {str(choice['finish_reason'])[:40]!r}")
-    pieces, logprobs = _tokens(choice.get("logprobs"))
-    ids = choice.get("token_ids") or ()
+    pieces, logprobs, listed = _tokens(choice.get("logprobs"))
+    ids = choice.get("token_ids") or listed
     said = (answer.get("usage") or {}).get("completion_tokens")
     tokens = int(said) if said is not None else len(ids) or len(logprobs)
     return Completion(
@@ -202,25 +216,34 @@ def _completion(answer: Mapping[str, Any], chat: bool) -> Completion:
     )
 
 
-def _tokens(said: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Texts and log-probabilities of the tokens, from either form; none where one of them is missing."""
-    if not said:
-        return (), ()
-    if said.get("content") is not None:
-        rows = [(row["token"], row["logprob"]) for row in said["content"]]
+def _tokens(said: Any) -> tuple[tuple[bytes, ...], tuple[float, ...], tuple[int, ...]]:
+    """Texts, log-probabilities and ids of the tokens, from either form; none where one of them is missing."""
+    rows = (said or {}).get("content")
+    if rows is not None:
+        pieces = [_bytes(row["token"], row.get("bytes")) for row in rows]
+        values = [row["logprob"] for row in rows]
+        ids = [row.get("id") for row in rows]
     else:
-        rows = list(zip(said.get("tokens") or (), said.get("token_logprobs") or (), strict=True))
-    if any(value is None for _, value in rows):
-        return (), ()
-    return tuple(str(piece) for piece, _ in rows), tuple(float(value) for _, value in rows)
+        pieces = [_bytes(token, None) for token in (said or {}).get("tokens") or ()]
+        values = list((said or {}).get("token_logprobs") or ())
+        ids = [None] * len(values)
+        if len(pieces) != len(values):
+            raise ValueError("as many tokens as log-probabilities")
+    if any(value is None for value in values):
+        return (), (), ()
+    return (
+        tuple(pieces),
+        tuple(float(value) for value in values),
+        tuple(ids) if all(isinstance(id, int) for id in ids) else (),
+    )
 
 
-def _offsets(pieces: Sequence[str], text: str) -> tuple[int, ...]:
+def _bytes(token: Any, said: Any) -> bytes:
+    """A token's bytes, which alone tell half of a character."""
+    return bytes(said) if said is not None else str(token).encode(errors="replace")
+
+
+def _offsets(pieces: Sequence[bytes], text: str) -> tuple[int, ...]:
     """Where each token starts. Nothing where the tokens' texts are not the text (half characters; a stop text may be cut off)."""
-    if not "".join(pieces).startswith(text):
-        return ()
-    offsets, at = [], 0
-    for piece in pieces:
-        offsets.append(min(at, len(text)))
-        at += len(piece)
-    return tuple(offsets)
+    whole, offsets = joined(pieces)
+    return tuple(min(at, len(text)) for at in offsets) if whole.startswith(text) else ()

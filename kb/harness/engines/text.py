@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,3 +69,14 @@ def _starts(pieces: Sequence[str]) -> tuple[int, ...]:
         starts.append(at)
         at += len(piece)
     return tuple(starts)
+
+
+def joined(pieces: Sequence[bytes]) -> tuple[str, tuple[int, ...]]:
+    """The text of tokens' bytes, and the character at which each begins, or in which it lies."""
+    decoder = getincrementaldecoder("utf-8")(errors="replace")
+    texts, offsets, at = [], [], 0
+    for piece in pieces:
+        offsets.append(at)
+        texts.append(decoder.decode(piece))
+        at += len(texts[-1])
+    return "".join([*texts, decoder.decode(b"", final=True)]), tuple(offsets)
