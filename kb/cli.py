@@ -19,6 +19,7 @@ from kb.cli_claims import claims
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
+from kb.cli_results import results
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
 from kb.errors import (
@@ -82,7 +83,7 @@ class _Commands(Sections):
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
-        "Measuring": ("eval", "claims"),
+        "Measuring": ("eval", "results", "claims"),
         "The site": ("build", "serve"),
     }
 
@@ -443,7 +444,7 @@ def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
 @json_option
 @pass_state
 def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool) -> int:
-    """Check all of papers/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
+    """Check all of papers/, results/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
     from kb.cli_output import print_findings
     from kb.pipeline.check import CHECKS, Severity, unusable
     from kb.pipeline.check import check as run
@@ -506,6 +507,7 @@ cli.add_command(taxonomy)
 
 cli.add_command(eval_)
 cli.add_command(claims)
+cli.add_command(results)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`kb check`: named checks over papers/, taxonomy.yaml and kb.toml. Reads only.
+"""`kb check`: named checks over papers/, results/, taxonomy.yaml and kb.toml. Reads only.
 
 Each check is a function from the knowledge base to findings; adding one is a function and a line in `CHECKS`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kb.config import Config
 from kb.errors import ConfigError, DataError
+from kb.link.adds_up import RESULT_CHECKS
 from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
@@ -290,6 +291,26 @@ def unlabelled(store: Store) -> Iterator[Found]:
             )
 
 
+def _of_results(name: str) -> Check:
+    """A check of reported results as one of the knowledge base: every error, and of doubts one for each source."""
+    cannot_be, run = RESULT_CHECKS[name]
+
+    def check_rows(store: Store) -> Iterator[Found]:
+        doubts: dict[str, list[str]] = defaultdict(list)
+        for row, reason in run(store.results):
+            if cannot_be:
+                file = f"results/{row.source}.csv"
+                yield Found(f"{row.ref}: {reason}", fix="correct the row", file=file)
+            else:
+                doubts[row.source].append(f"{row.ref}: {reason}")
+        for source, reasons in doubts.items():
+            more = f"; and {len(reasons) - 1} more like it" if len(reasons) > 1 else ""
+            fix = f"compare with the source; kb results doubts --source {source} shows them"
+            yield _warn(f"{reasons[0]}{more}", fix=fix, file=f"results/{source}.csv")
+
+    return check_rows
+
+
 CHECKS: dict[str, Check] = {
     "branches-exist": branches_exist,
     "single-facets": one_branch_of_single_facets,
@@ -307,6 +328,7 @@ CHECKS: dict[str, Check] = {
     "decisions": decisions_name_records,
     "deleted-records": rows_name_records,
     "unlabelled": unlabelled,
+    **{name: _of_results(name) for name in RESULT_CHECKS},
 }
 """Every check by name, besides `loads`: that every file can be read at all."""
 
@@ -315,6 +337,7 @@ def check(config: Config, names: Iterable[str] = ()) -> list[Finding]:
     """Run the checks called `names`, or all, and return what they found, errors first."""
     try:
         store = open_store(config)
+        _ = store.results
     except DataError as error:
         return [_unreadable(each, config) for each in (error, *error.others)]
     wanted = set(names) or set(CHECKS)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.pipeline.store import locked, open_library
+from kb.pipeline.store import locked, open_library, titles_of
 from kb.records.files import decode_utf8, read_regular, write_all
 from kb.records.library import Library
 from kb.records.results import ReportedResult, Results
 from kb.records.results_files import load_results, render_rows
 from kb.records.results_table import TableDoubt, read_rows
-
-
-def titles_of(library: Library) -> dict[str, str]:
-    """What `load_results` asks of the records."""
-    return {key: paper.title for key, paper in library.items()}
 
 
 def open_results(config: Config, library: Library | None = None) -> Results:
@@ -46,6 +42,19 @@ class Imported:
     doubts: tuple[TableDoubt, ...]
     replaced: bool
     dry_run: bool
+
+    def to_data(self) -> dict[str, Any]:
+        """Plain data, for programs."""
+        return {
+            "new": dict(self.new),
+            "there": dict(self.same),
+            "differ": [
+                {"ref": new.ref, "there": _figures(old), "file": _figures(new)} for old, new in self.other
+            ],
+            "doubts": [{"ref": each.row.ref, "reason": each.reason} for each in self.doubts],
+            "replaced": self.replaced,
+            "dry_run": self.dry_run,
+        }
 
 
 def import_table(

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from kb.records.candidates import Candidate, load_candidates, render_candidates
 from kb.records.decisions import Decisions, load_decisions, render_decisions
 from kb.records.files import read_utf8, remove, remove_leftovers, write_all, write_atomic
 from kb.records.library import Library, content_hash, load_library
+from kb.records.results import Results
+from kb.records.results_files import load_results
 from kb.records.taxonomy import Taxonomy, load_taxonomy
 from kb.sources.entry import SourceEntry
 
@@ -52,6 +55,15 @@ class Store:
     conflicts: tuple[Conflict, ...]
     candidates: tuple[Candidate, ...]
     cursors: Mapping[str, Mapping[str, Any]]
+
+    @cached_property
+    def results(self) -> Results:
+        """What sources report, read when first asked for.
+
+        Raises:
+            DataError: something under results/ is wrong; carries everything that is.
+        """
+        return load_results(self.config.results_dir, titles_of(self.library))
 
     def text(self, key: str) -> str:
         """The YAML text of one record.
@@ -86,6 +98,11 @@ class Store:
             texts=self.text,
             abstracts=self.config.settings.store_abstracts,
         )
+
+
+def titles_of(library: Library) -> dict[str, str]:
+    """What reported results ask of the records: which there are, and what they are called."""
+    return {key: paper.title for key, paper in library.items()}
 
 
 def library_cache(config: Config) -> Path:

@@ -17,7 +17,7 @@ from kb.records.results import Benchmark, Method, Model, ResultSource, SourceKin
 from kb.records.value import Value
 from kb.records.yaml_read import Document, parse_yaml
 
-_CLOSE = 60  # of 100, rapidfuzz's ratio: below it, a suggestion would only puzzle
+_CLOSE = 75  # of 100, by rapidfuzz: below it, a suggestion would only puzzle
 
 
 class Word(Protocol):
