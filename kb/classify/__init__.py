@@ -2,7 +2,7 @@
 
     text      what is read of a paper: normal words, n-grams of stems, the language
     cues      phrases that an expert would look for, named in taxonomy.yaml
-    embed     sentence embeddings behind a protocol, cached by content
+    embed     sentence embeddings behind a protocol, kept by content
     table     papers as numbers, and how alike two are: in words, in cues, in meaning
     ridge     a kernel machine with exact leave-one-out predictions, and calibration
     data      labelled papers from the files that `kb classify train --data` reads
@@ -12,6 +12,8 @@
     answer    from probabilities to a proposal or an abstention
     explain   evidence: words of the text, papers that read alike
     predict   what is said of one paper
+    cache     bytes on disk by key, for what can be worked out again
+    remember  predictions kept, each by everything that decides it
     saved     a classifier as two files
     moved     the classifier after the taxonomy changed
     learn     the same heads with a person's corrections, and what they changed

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from kb.classify.cache import ByteCache
 from kb.errors import KbError
 
 Progress = Callable[[int, int], None]
@@ -138,7 +137,7 @@ class CachedEmbedder:
 
     def __init__(self, inner: Embedder, path: Path) -> None:
         self.inner = inner
-        self.path = path
+        self._kept = ByteCache(path, "embedding")
         self.computed = 0
         """How many texts had to be embedded so far."""
 
@@ -148,7 +147,7 @@ class CachedEmbedder:
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         keys = [self._key(text) for text in texts]
-        known = self._read(keys)
+        known = {key: np.frombuffer(row, dtype=np.float32) for key, row in self._kept.read(keys).items()}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         todo = list(missing.items())
         # Kept in portions: an interrupted run goes on where it was.
@@ -161,7 +160,7 @@ class CachedEmbedder:
 
             vectors = self.inner.encode([text for _, text in part], shifted)
             found = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
-            self._write(found)
+            self._kept.write({key: vector.astype(np.float32).tobytes() for key, vector in found.items()})
             known |= found
             self.computed += len(part)
         if not keys:
@@ -172,38 +171,3 @@ class CachedEmbedder:
         return hashlib.blake2b(
             f"{self.name}\0{MAX_TOKENS}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16
         ).digest()
-
-    def _read(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        if not self.path.exists():
-            return {}
-        found: dict[bytes, np.ndarray] = {}
-        try:
-            with closing(sqlite3.connect(self.path)) as database:
-                for start in range(0, len(keys), 500):
-                    part = list(keys[start : start + 500])
-                    marks = ",".join("?" * len(part))
-                    query = f"SELECT key, vector FROM embedding WHERE key IN ({marks})"  # noqa: S608 - only "?"
-                    for key, vector in database.execute(query, part):
-                        found[key] = np.frombuffer(vector, dtype=np.float32)
-        except sqlite3.Error:  # damaged, or of another version: as if it were not there
-            return {}
-        return found
-
-    def _write(self, vectors: dict[bytes, np.ndarray]) -> None:
-        rows = [(key, vector.astype(np.float32).tobytes()) for key, vector in vectors.items()]
-        try:
-            self._insert(rows)
-        except sqlite3.DatabaseError:
-            self.path.unlink(missing_ok=True)
-            try:
-                self._insert(rows)
-            except sqlite3.Error as error:
-                raise KbError(f"cannot be written: {error}", file=self.path) from error
-
-    def _insert(self, rows: list[tuple[bytes, bytes]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path)) as database, database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS embedding (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
-            )
-            database.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?)", rows)

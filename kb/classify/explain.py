@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,16 @@ class Labelled:
     arxiv_id: str | None
     part: str
     branch: str | None
+
+    @cached_property
+    def places(self) -> tuple[str, ...]:
+        """What its record is looked up by, the surest first."""
+        by_title = place_name(title=self.title)
+        return (place_name(arxiv_id=self.arxiv_id), by_title) if self.arxiv_id else (by_title,)
+
+    def record(self, records: Mapping[str, str]) -> str | None:
+        """Its record among `records` by `place_name`."""
+        return next((records[place] for place in self.places if place in records), None)
 
 
 def labelled(item: Example) -> Labelled:
@@ -69,14 +80,14 @@ def nearest(
     rows: np.ndarray,
     own: Sequence[int | None],
     papers: Sequence[Labelled],
-    key: Callable[[Labelled], str | None],
+    records: Mapping[str, str],
 ) -> list[tuple[Near, ...]]:
     """For each row of `asked`, the `papers` most like it among these `rows` of `known`; never the paper itself.
 
     Args:
         asked, known: tables with TF-IDF rows; compared by embeddings where both have them.
         own: where each asked paper is among the known ones, if it is.
-        key: the record of a labelled paper.
+        records: keys of records by `place_name`.
     """
     if not len(rows):
         return [() for _ in own]
@@ -92,7 +103,13 @@ def nearest(
         close = [i for i in order if rows[i] != place and likeness[index, i] >= least][:_MOST_NEAR]
         found.append(
             tuple(
-                Near(paper.title, paper.arxiv_id, paper.branch, float(likeness[index, i]), key(paper))
+                Near(
+                    paper.title,
+                    paper.arxiv_id,
+                    paper.branch,
+                    float(likeness[index, i]),
+                    paper.record(records),
+                )
                 for i in close
                 for paper in [papers[rows[i]]]
             )

@@ -125,18 +125,16 @@ class Classifier:
         asked = table_of(documents, vectors, self.cues, found).weighed(self.idf)
         own = [self._place_of(document) for document in documents]
         likely = {name: self.probabilities(name, asked, own) for name in self.words}
-        records = keys or {}
-
-        def key(paper: Labelled) -> str | None:
-            by_id = records.get(place_name(arxiv_id=paper.arxiv_id)) if paper.arxiv_id else None
-            return by_id or records.get(place_name(title=paper.title))
-
-        near = nearest(asked, self._weighed, self._neighbours, own, self.labelled, key)
+        near = nearest(asked, self._weighed, self._neighbours, own, self.labelled, keys or {})
         bars = self.thresholds[vectors is None]
         return [
             self._prediction(document, found[i], bars, {name: p[i] for name, p in likely.items()}, near[i])
             for i, document in enumerate(documents)
         ]
+
+    def records(self, keys: Mapping[str, str] | None) -> list[str | None]:
+        """The records of all the papers that evidence may name, with the `keys` of `predict`."""
+        return [self.labelled[index].record(keys or {}) for index in self._neighbours]
 
     def _hears(self, vectors: np.ndarray | None) -> bool:
         return vectors is not None and self.table.vectors is not None and bool(self.heads.get(View.SENSE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,3 +74,27 @@ class Prediction:
         """As `kb classify predict --json` prints it."""
         facets = {name: facet.to_data() for name, facet in self.facets.items()}
         return {"id": self.id, **facets, "relevance": round(self.relevance, 4)}
+
+
+def dump_prediction(prediction: Prediction) -> str:
+    """As text from which `parse_prediction` makes the same again, digit for digit."""
+    facets = [list(vars(facet).values()) for facet in prediction.facets.values()]
+    near = [list(vars(each).values()) for each in prediction.near]
+    return json.dumps([prediction.id, facets, prediction.relevance, near], separators=(",", ":"))
+
+
+def parse_prediction(text: str) -> Prediction:
+    """What `dump_prediction` wrote.
+
+    Raises:
+        ValueError, TypeError: something else did.
+    """
+    identifier, facets, relevance, near = json.loads(text)
+    found = [FacetPrediction(*map(_frozen, facet)) for facet in facets]
+    return Prediction(
+        identifier, {facet.facet: facet for facet in found}, relevance, tuple(Near(*each) for each in near)
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

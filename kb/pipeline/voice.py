@@ -13,7 +13,8 @@ from kb.classify.embed import CachedEmbedder, Embedder, EmbedderError, Progress,
 from kb.classify.model import LABEL_SOURCE, Classifier
 from kb.classify.moved import moved
 from kb.classify.predict import Prediction
-from kb.classify.saved import WEIGHTS, load_classifier
+from kb.classify.remember import PredictionCache
+from kb.classify.saved import MEANING, NUMBERS, WEIGHTS, load_classifier
 from kb.classify.text import MAX_CHARS, Document
 from kb.config import Config
 from kb.errors import DataError
@@ -24,11 +25,16 @@ WORDS_ONLY = f"{LABEL_SOURCE}-words"
 
 @dataclass
 class Voice:
-    """A classifier ready to speak: its embedder if there is one, and a line on what is missing."""
+    """A classifier ready to speak: its embedder if there is one, and a line on what is missing.
+
+    Attributes:
+        kept: what it said before; None for a classifier that people are teaching.
+    """
 
     classifier: Classifier
     embedder: Embedder | None
     notices: list[str] = field(default_factory=list)
+    kept: PredictionCache | None = None
 
     def vectors(self, documents: Sequence[Document], progress: Progress | None = None) -> np.ndarray | None:
         """Embeddings; None, and a notice, if the model cannot be loaded. Nothing else is lost."""
@@ -47,8 +53,21 @@ class Voice:
         keys: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
-        """What the classifier says of each document."""
-        return self.classifier.predict(documents, self.vectors(documents, progress), keys)
+        """What the classifier says of each document, or said of it before."""
+        if self.kept is None:
+            return self.classifier.predict(documents, self.vectors(documents, progress), keys)
+        model = self.embedder.name if self.embedder is not None else None
+        records = self.classifier.records(keys)
+        known = self.kept.read(documents, model, records)
+        new = [document for document, said in zip(documents, known, strict=True) if said is None]
+        vectors = self.vectors(new, progress)
+        if model is not None and self.embedder is None:
+            return self.predict(documents, keys, progress)  # all by words alone, not some
+        answers = self.classifier.predict(new, vectors, keys)
+        if new:
+            self.kept.write(new, model, records, answers)
+        fresh = iter(answers)
+        return [next(fresh) if said is None else said for said in known]
 
     @property
     def source(self) -> str:
@@ -65,16 +84,20 @@ def open_voice(config: Config, *, words_only: bool = False, embedder: Embedder |
     settings = config.settings.classify
     folder = config.root / settings.weights if settings.weights else WEIGHTS
     classifier = moved(load_classifier(folder), load_taxonomy(config.taxonomy_path))
+    kept = PredictionCache(
+        config.state_dir / "cache" / "predictions.sqlite",
+        (folder / NUMBERS, folder / MEANING, config.taxonomy_path),
+    )
     if words_only:
-        return Voice(classifier, None)
+        return Voice(classifier, None, kept=kept)
     chosen = embedder or default_embedder(config)
     if classifier.model != chosen.name:
         notice = (
             f"the weights in {folder.name}/ belong to {classifier.model}, not to {chosen.name}; "
             f"falling back to {WORDS_ONLY} (fix: kb classify train --data DIR --out weights, and name the folder in kb.toml)"
         )
-        return Voice(classifier, None, [notice])
-    return Voice(classifier, chosen)
+        return Voice(classifier, None, [notice], kept)
+    return Voice(classifier, chosen, kept=kept)
 
 
 def default_embedder(config: Config) -> Embedder:
