@@ -164,7 +164,7 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
     """
     blocks: dict[tuple[object, ...], dict[float, list[Cell]]] = {}
     for cell in cells:
-        at = _along(claim.along, cell)
+        at = along(claim.along, cell)
         if at is not None:
             blocks.setdefault(_block(claim.along, cell), {}).setdefault(at, []).append(cell)
     units = []
@@ -191,7 +191,8 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
     return decide(claim, pool_units(units)) if units else None
 
 
-def _along(axis: Axis | None, cell: Cell) -> float | None:
+def along(axis: Axis | None, cell: Cell) -> float | None:
+    """Where a cell stands on the axis of a monotone claim; None where that is not known."""
     one = cell.variant
     value = {
         Axis.WEIGHT_BITS: one.setting.weight_bits,
