@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from kb import __version__
-from kb.cli_claims import claims
+from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
@@ -83,7 +83,7 @@ class _Commands(Sections):
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
-        "Measuring": ("eval", "results", "claims"),
+        "Measuring": ("eval", "results", "claims", "gaps"),
         "The site": ("build", "serve"),
     }
 
@@ -507,6 +507,7 @@ cli.add_command(taxonomy)
 
 cli.add_command(eval_)
 cli.add_command(claims)
+cli.add_command(gaps)
 cli.add_command(results)
 
 

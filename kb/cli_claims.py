@@ -134,6 +134,124 @@ def update(state: Any, as_json: bool) -> int:
     return EXIT_OK
 
 
+@claims.command(epilog=examples("kb claims contradictions", "kb claims contradictions --json"))
+@json_option
+@click.pass_obj
+def contradictions(state: Any, as_json: bool) -> int:
+    """Claims that cannot both hold, and sources that report what differs by more than chance.
+
+    Of claims: what the evidence says of each where both speak, and what decides between them (such as size) if the data
+    show it.
+    """
+    from kb.cli_output import count, say, say_json
+    from kb.link.verdict_data import estimate_data, split_data
+    from kb.pipeline import claims as run
+
+    found = run.contradictions(state.config())
+    if as_json:
+        say_json(
+            {
+                "claims": [
+                    {
+                        "claims": {side.name: side.state.value for side in (one.a, one.b)},
+                        "ground": one.ground,
+                        "effect": estimate_data(one.estimate) if one.estimate else None,
+                        "reconciled": [split_data(split) for split in one.reconciled],
+                        "evidence": [cell.ref for cell in one.cells],
+                    }
+                    for one in found.claims
+                ],
+                "results": [
+                    {
+                        "what": one.what,
+                        "sources": {side.source: estimate_data(side.estimate) for side in (one.a, one.b)},
+                        "p": one.p,
+                    }
+                    for one in found.results
+                ],
+                "compared": found.compared,
+            }
+        )
+        return EXIT_OK
+    for one in found.claims:
+        for side in (one.a, one.b):
+            say(f"{side.name} ({side.state.value}): {' '.join(side.claim.statement.split())}")
+        effect = "nothing was measured there"
+        if one.estimate:
+            low, high = one.estimate.interval()
+            effect = f"{one.estimate.value:+.2f}, 90 % interval {low:+.2f} to {high:+.2f}, {count(len(one.cells), 'cell')}"
+        say(f"  both speak of {one.ground}: {effect}")
+        for split in one.reconciled:
+            sides = "; ".join(
+                f"{side.what}: {side.estimate.value:+.2f}, {side.state}" for side in split.sides
+            )
+            say(f"  {split.axis} decides: {sides} (p {split.p:.2g})")
+        click.echo()
+    for result in found.results:
+        sides = " and ".join(f"{side.source} {side.estimate.value:+.2f}" for side in (result.a, result.b))
+        say(f"{result.what}: {sides} (p {result.p:.2g} after {found.compared} comparisons)")
+    say(
+        f"{count(len(found.claims), 'pair')} of claims, {count(len(found.results), 'pair')} of sources",
+        err=True,
+    )
+    return EXIT_OK
+
+
+@click.command(
+    epilog=examples(
+        "kb gaps",
+        "kb gaps --top 30",
+        "kb gaps --manifest awq/w3a16kv16/3B-to-10B/logic > spec.yaml && kb eval sweep spec.yaml",
+    )
+)
+@click.option(
+    "--manifest", metavar="CELL", help="Print a ready spec for the harness that would fill this cell."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    help="How many untested cells to list.",
+)
+@json_option
+@click.pass_obj
+def gaps(state: Any, manifest: str | None, top: int, as_json: bool) -> int:
+    """What to measure next: method and bits against model size and task, untested cells first by the claims they bear on."""
+    from kb.cli_output import count, print_table, say, say_json
+    from kb.link.verdict_data import estimate_data
+    from kb.pipeline import claims as run
+
+    if manifest:
+        click.echo(run.manifest(state.config(), manifest), nl=False)
+        return EXIT_OK
+    made, _ = run.gaps(state.config())
+    if as_json:
+        say_json(
+            [
+                {
+                    "cell": gap.name,
+                    "state": gap.state.value,
+                    "sources": list(gap.sources),
+                    "effect": estimate_data(gap.estimate) if gap.estimate else None,
+                    "claims": list(gap.claims),
+                }
+                for gap in made.cells.values()
+            ]
+        )
+        return EXIT_OK
+    states: dict[str, int] = {}
+    for gap in made.cells.values():
+        states[gap.state.value] = states.get(gap.state.value, 0) + 1
+    print_table(
+        ("untested cell", "claims it bears on", "such as"),
+        [(gap.name, str(len(gap.claims)), ", ".join(gap.claims[:2])) for gap in run.next_gaps(made)[:top]],
+    )
+    said = ", ".join(f"{n} {name}" for name, n in sorted(states.items()))
+    say(f"{count(len(made.cells), 'cell')}: {said or 'no results'}", err=True)
+    return EXIT_OK
+
+
 def _judged(state: Any, quiet: bool) -> list[Judged]:
     from kb.cli_output import SyncProgress
     from kb.pipeline import claims as run

@@ -139,3 +139,23 @@ def exact(cells: Sequence[Cell], margin: float) -> Equivalence | None:
     if len(cells) != 1 or cells[0].pairs is None:
         return None
     return tost_paired(cells[0].pairs, margin / 100, ALPHA)
+
+
+def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
+    """Two-sided p value against "both groups have one mean"; at least two values each. Source: Welch, Biometrika 34 (1947).
+
+    Groups that do not vary at all differ for certain, or not at all.
+    """
+    from scipy import stats
+
+    (mean_a, sd_a), (mean_b, sd_b) = _moments(a), _moments(b)
+    tiny = 1e-9 * max(1.0, abs(mean_a), abs(mean_b))
+    if max(sd_a, sd_b) < tiny:
+        return 1.0 if abs(mean_a - mean_b) < tiny else 0.0
+    found = stats.ttest_ind_from_stats(mean_a, sd_a, len(a), mean_b, sd_b, len(b), equal_var=False)
+    return float(found.pvalue)
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    middle = math.fsum(values) / len(values)
+    return middle, math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))

@@ -14,7 +14,7 @@ from typing import Any
 
 from kb.harness.stats import holm
 from kb.link.cells import Cell
-from kb.link.effects import ALPHA, Estimate, Unit, pool_units, units_of
+from kb.link.effects import ALPHA, Estimate, Unit, pool_units, units_of, welch_p
 
 LEAST = 3
 """Units on a side."""
@@ -63,7 +63,7 @@ def splits(cells: Sequence[Cell], state: Callable[[Sequence[Unit]], Any]) -> tup
     for axis, low, high, left, right in _cuts(cells):
         a, b = units_of(left), units_of(right)
         if min(len(a), len(b)) >= LEAST:
-            tried.append((axis, low, high, a, b, _welch([u.effect for u in a], [u.effect for u in b])))
+            tried.append((axis, low, high, a, b, welch_p([u.effect for u in a], [u.effect for u in b])))
     adjusted = holm([row[-1] for row in tried])
     found: dict[str, Split] = {}
     for (axis, low, high, a, b, _), p in sorted(zip(tried, adjusted, strict=True), key=lambda row: row[1]):
@@ -99,11 +99,3 @@ def _cuts(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, list[Cell], li
             left = [cell for cell, each in zip(cells, names, strict=True) if each == value]
             right = [cell for cell, each in zip(cells, names, strict=True) if each not in {value, None}]
             yield axis, f"{axis} {value}", f"other {axis}", left, right
-
-
-def _welch(a: Sequence[float], b: Sequence[float]) -> float:
-    from scipy import stats
-
-    if max(a) - min(a) == max(b) - min(b) == 0:
-        return 1.0 if a[0] == b[0] else 0.0
-    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from kb.config import Config
 from kb.errors import DataError, KbError, UsageError
 from kb.harness.runs import Run, list_runs, load_run
+from kb.link.contradictions import Contradictions
+from kb.link.contradictions import find as find_contradictions
 from kb.link.evidence import of_runs, reported
+from kb.link.gap_spec import ready, spec_text
+from kb.link.gaps import Gap, Matrix, matrix
 from kb.link.match import Evidence
 from kb.link.relations import State
 from kb.link.verdict import Verdict, judge
@@ -67,8 +72,12 @@ def load_evidence(config: Config, library: Library, results: Results | None = No
     Raises:
         DataError: a row or a run is broken.
     """
-    rows = results or load_results(config.results_dir, {key: paper.title for key, paper in library.items()})
+    rows = results or _results(config, library)
     return Evidence(reported(rows), of_runs(load_runs(config), rows.words))
+
+
+def _results(config: Config, library: Library) -> Results:
+    return load_results(config.results_dir, {key: paper.title for key, paper in library.items()})
 
 
 def load_runs(config: Config) -> list[Run]:
@@ -170,6 +179,47 @@ def update(
         config.results_dir / VERDICTS, join_lines(verdict_line(one.verdict, one.claim) for one in judged)
     )
     return judged, changes
+
+
+def contradictions(config: Config) -> Contradictions:
+    """Claims and results that cannot both hold."""
+    papers = open_library(config)
+    results = _results(config, papers)
+    claims = [(paper.key, claim) for paper in papers.values() for claim in paper.claims]
+    return find_contradictions(claims, load_evidence(config, papers, results), results.words.methods)
+
+
+def gaps(config: Config) -> tuple[Matrix, Results]:
+    """The gap matrix, and the results with the vocabulary that it was made from."""
+    papers = open_library(config)
+    results = _results(config, papers)
+    evidence = load_evidence(config, papers, results)
+    states = [
+        (paper.key, claim, judge(paper.key, claim, evidence).says)
+        for paper in papers.values()
+        for claim in paper.claims
+    ]
+    return matrix(evidence, states, results.words), results
+
+
+def next_gaps(made: Matrix) -> list[Gap]:
+    """Untested cells in the order of what a run there would bear on; of equals, those that can be run as they are first."""
+    return sorted(made.next, key=lambda gap: (-len(gap.claims), not ready(gap), gap.name))
+
+
+def manifest(config: Config, name: str) -> str:
+    """The spec for an untested cell of the gap matrix.
+
+    Raises:
+        UsageError: there is no such cell, or nothing can be run there.
+    """
+    made, results = gaps(config)
+    by_name = {gap.name: gap for gap in made.cells.values()}
+    if name not in by_name:
+        near = get_close_matches(name, by_name, n=1, cutoff=0.0)
+        fix = f"kb gaps lists them{f', such as {near[0]}' if near else ''}"
+        raise UsageError(f"{name} is no cell of the gap matrix", fix=fix)
+    return spec_text(by_name[name], results.words.models)
 
 
 def counts(judged: Sequence[Judged]) -> dict[str, int]:
