@@ -73,6 +73,7 @@ def test_text_tokens_log_probabilities_and_offsets_are_what_the_server_says(
         " question 3",
         " 3",
     ]
+    assert done.token_ids == ((7, 7, 7, 7) if newer else ())
     assert server.requests[0].path == ("/v1/chat/completions" if chat else "/v1/completions")
 
 
@@ -84,6 +85,40 @@ def test_decoding_reaches_the_server_and_greedy_sends_no_seed(server: Completion
     ask(server, TEN[:1], Decoding(max_new_tokens=7, temperature=0.6, top_p=0.95), logprobs=False)
     assert (server.asked[1]["temperature"], server.asked[1]["top_p"]) == (0.6, 0.95)
     assert "logprobs" not in server.asked[1]
+
+
+def test_chat_asks_for_no_more_than_the_chosen_tokens_log_probabilities(server: CompletionsServer) -> None:
+    ask(server, TEN[:1], chat=True)
+    assert (server.asked[0]["logprobs"], server.asked[0]["top_logprobs"]) == (True, 1)
+
+
+def test_fields_of_the_servers_own_are_sent_and_change_none_of_ours(server: CompletionsServer) -> None:
+    ask(server, TEN[:1], extra={"top_k": 0, "min_p": 0.0, "cache_prompt": False, "prompt": "other"})
+    asked = server.asked[0]
+    assert (asked["top_k"], asked["min_p"], asked["cache_prompt"]) == (0, 0.0, False)
+    assert asked["prompt"] == "question 0"
+
+
+def test_halves_of_a_character_have_offsets_where_the_server_gives_bytes(server: CompletionsServer) -> None:
+    """As llama.cpp answers: a token of half a character has an unreadable text, and the end token an empty one."""
+    rows = (
+        '{"token":"\\ufffd","bytes":[195],"logprob":-1,"id":5},{"token":"\\ufffd","bytes":[169],"logprob":-2,"id":6},'
+        '{"token":"b","bytes":[98],"logprob":-3,"id":7},{"token":"","bytes":[],"logprob":-4,"id":2}'
+    )
+    answer = f'{{"choices":[{{"text":"\\u00e9b","finish_reason":"stop","logprobs":{{"content":[{rows}]}}}}]}}'
+    server.always = base.body(answer, "application/json")
+    done = ask(server, TEN[:1])[0]
+    assert (done.text, done.offsets, done.token_ids) == ("éb", (0, 0, 1, 2), (5, 6, 7, 2))
+
+
+def test_the_server_is_named_before_its_first_answer_and_a_silent_one_is_not(
+    server: CompletionsServer,
+) -> None:
+    with closing(opened(server)) as engine:
+        assert engine.facts()["server"].startswith("BaseHTTP")
+    assert [request.path for request in server.requests] == ["/v1/models"]
+    with closing(opened(server, base_url="http://127.0.0.1:9/v1")) as engine:
+        assert engine.facts()["server"] is None
 
 
 def test_the_seed_sent_depends_on_seed_prompt_and_k_alone(server: CompletionsServer) -> None:

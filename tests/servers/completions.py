@@ -25,7 +25,7 @@ class CompletionsServer(LoopbackServer):
     Attributes:
         context: tokens of prompt and completion together.
         key: the one good key; None takes any.
-        newer_logprobs: llama.cpp's and chat's form of log-probabilities in /completions too.
+        newer_logprobs: llama.cpp's and chat's form of log-probabilities in /completions too, with ids and bytes.
     """
 
     def __init__(self, reply: Callable[[dict[str, Any]], str] = echo) -> None:
@@ -63,7 +63,11 @@ class CompletionsServer(LoopbackServer):
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "logprobs": None}
         values = [-0.25 * (at + 1) for at in range(len(pieces))]
         if asked.get("logprobs") and (chat or self.newer_logprobs):
-            rows = [{"token": piece, "logprob": value} for piece, value in zip(pieces, values, strict=True)]
+            rows: list[dict[str, Any]] = [
+                {"token": piece, "logprob": value} for piece, value in zip(pieces, values, strict=True)
+            ]
+            if self.newer_logprobs:
+                rows = [{**row, "id": 7, "bytes": list(row["token"].encode())} for row in rows]
             choice["logprobs"] = {"content": rows}
         elif asked.get("logprobs"):
             choice["logprobs"] = {"tokens": pieces, "token_logprobs": values}

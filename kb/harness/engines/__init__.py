@@ -121,7 +121,7 @@ def support() -> Iterator[Support]:
         _library("httpx2"),
         "by the server",
         "where the server gives them",
-        "vLLM, SGLang, llama.cpp server; proved against a loopback server",
+        "llama.cpp's server: proved on it; vLLM, SGLang: on a stand-in that answers as they do",
     )
     yield Support(
         "llamacpp",
@@ -129,7 +129,7 @@ def support() -> Iterator[Support]:
         _library("llama-cpp-python", "llama_cpp"),
         "no",
         "yes",
-        "extra eval-gguf, which compiles for ten minutes",
+        "extra eval-gguf, which compiles llama.cpp for half an hour; draws as transformers does",
     )
 
 

@@ -114,7 +114,7 @@ class LlamaCppEngine:
     def _encode(self, request: Request) -> list[int]:
         add = self._library.llama_vocab_get_add_bos(self._vocabulary)
         if add:  # a model that wants none may have none
-            begin = self._piece(self._llama.token_bos(), special=True).decode(errors="replace")
+            begin = self.piece(self._llama.token_bos(), special=True).decode(errors="replace")
             add = not (begin and request.prompt.startswith(begin))
         prompt: list[int] = self._llama.tokenize(request.prompt.encode(), add_bos=add, special=True)
         if not prompt:
@@ -153,7 +153,7 @@ class LlamaCppEngine:
                 finish = "stop"
                 pieces.append(b"")
                 break
-            pieces.append(self._piece(token))
+            pieces.append(self.piece(token))
             if (
                 decoding.stop
                 and cut_at_stop(b"".join(pieces).decode(errors="replace"), decoding.stop) is not None
@@ -166,7 +166,7 @@ class LlamaCppEngine:
             text, offsets = text[:end], tuple(min(offset, end) for offset in offsets)
         return Completion(text, len(ids), finish, tuple(ids), tuple(logprobs), offsets)
 
-    def _piece(self, token: int, *, special: bool = False) -> bytes:
+    def piece(self, token: int, *, special: bool = False) -> bytes:
         """A token's bytes. llama-cpp-python's own `detokenize` gives none for a token of more than 32."""
         size = 32
         while True:

@@ -92,19 +92,18 @@ class OpenAIEngine:
     def __init__(self, options: OpenAIOptions) -> None:
         self._options = options
         self._http = CompletionHttp(options)
-        self._fingerprint: str | None = None
 
     def close(self) -> None:
         """Hang up."""
         self._http.close()
 
     def facts(self) -> Mapping[str, Any]:
-        """See `kb.harness.types.Engine`. What the server computes with, it does not say."""
+        """See `kb.harness.types.Engine`. What the server computes with, it does not say; its name it may."""
+        self._http.introduce()
         return {
             "engine": "openai",
             "versions": {"httpx2": metadata.version("httpx2")},
             "server": self._http.server,
-            "fingerprint": self._fingerprint,
             "base_url": self._options.base_url,
             "model": self._options.model,
             "chat": self._options.chat,
@@ -157,8 +156,6 @@ class OpenAIEngine:
             raise UpstreamError(
                 f"{where}: the server refuses the request ({rejected.status}): {rejected.said}"
             ) from None
-        said = answer.get("system_fingerprint")
-        self._fingerprint = self._fingerprint or (str(said)[:80] if said else None)
         try:
             return _completion(answer, self._options.chat)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

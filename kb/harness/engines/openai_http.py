@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kb.harness.engines.openai import OpenAIOptions
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_INTRODUCED_S = 5.0
 _WHOLE_ANSWER = 4  # time-outs that a whole answer may take, however steadily it drips
 
 
@@ -44,7 +45,7 @@ class CompletionHttp:
     """Posts to one server, from several threads at a time.
 
     Attributes:
-        server: what it calls itself, from its first answer.
+        server: what it calls itself, from its first answer, or from `introduce`.
     """
 
     def __init__(self, options: OpenAIOptions) -> None:
@@ -78,6 +79,21 @@ class CompletionHttp:
         """Begin no further attempt."""
         self._stopped.set()
 
+    def introduce(self) -> None:
+        """Ask for the list of models, to learn what the server is. One that does not say stays without a name."""
+        if self.server is not None:
+            return
+        try:
+            with self._client.stream(
+                "GET",
+                f"{self._base}/models",
+                headers=self._headers(),
+                timeout=min(_INTRODUCED_S, self._options.timeout_s),
+            ) as answer:
+                self.server = answer.headers.get("Server")
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
+            return  # the first completion will say what is wrong
+
     def post(self, path: str, asked: dict[str, Any], where: str) -> dict[str, Any]:
         """The answer, a JSON object.
 
@@ -108,11 +124,10 @@ class CompletionHttp:
                     ) from None
 
     def _once(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         try:
-            with self._client.stream("POST", self._base + path, json=asked, headers=headers) as answer:
+            with self._client.stream(
+                "POST", self._base + path, json=asked, headers=self._headers()
+            ) as answer:
                 body = self._body(answer)
         except httpx2.TimeoutException:
             raise _Trouble(f"gave no answer within {self._options.timeout_s:g} s") from None
@@ -123,6 +138,12 @@ class CompletionHttp:
         self._judge(answer, body)
         self.server = self.server or answer.headers.get("Server")
         return _object(body)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        return headers
 
     def _body(self, answer: httpx2.Response) -> bytes:
         """The unpacked body. A server that trickles is cut off, and so is one that floods."""
