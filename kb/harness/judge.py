@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -63,9 +64,16 @@ def result_of(
 
 
 def answer_place(text: str, extracted: str | None) -> tuple[int, int] | None:
-    """Where in `text` the extracted answer stands, [start, end) in characters: the last place that reads like it."""
+    """Where in `text` the extracted answer stands, [start, end) in characters: the last place that reads like it.
+
+    Letters stand alone there, if they do anywhere: the answer B is not the first letter of "Because".
+    """
     if not extracted:
         return None
+    if not extracted.isdigit() and (
+        alone := list(re.finditer(rf"(?<!\w){re.escape(extracted)}(?!\w)", text))
+    ):
+        return alone[-1].span()
     start = text.rfind(extracted)
     return (start, start + len(extracted)) if start >= 0 else None
 

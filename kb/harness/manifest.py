@@ -6,7 +6,7 @@
     task                     name, version, options, seed, n, a hash of the samples
     calibration              what the quantizer looked at
     quantization             the quantizer's report: layers, bits, size; fake or packed
-    engine                   kernels, dtype, device, threads, batch, tensor parallel
+    engine                   kernels, dtype, device, threads, batch, tensor parallel; what was another before a stop
     libraries                name: version
     commit                   of the knowledge base, and whether anything was changed since
     results                  how many, how many of them unscored, a hash of samples.jsonl
@@ -136,6 +136,17 @@ def rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def resumed(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What an engine says of itself; under `earlier`, what it said of itself in earlier parts of a run that was stopped.
+
+    A run may go on with another batch, on another processor: that can change answers, so nobody should have to guess.
+    """
+    parts = [*before.get("earlier", ()), {name: one for name, one in before.items() if name != "earlier"}]
+    other = [{name: one for name, one in part.items() if one != now.get(name)} for part in parts]
+    kept = [part for at, part in enumerate(other) if part and part not in other[:at]]
+    return {**now, **({"earlier": kept} if kept else {})}
 
 
 def first_difference(

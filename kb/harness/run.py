@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,8 +17,10 @@ from kb.harness.manifest import (
     first_difference,
     first_manifest,
     peak_memory_bytes,
+    resumed,
     rounded,
 )
+from kb.harness.memory import memory_counts
 from kb.harness.results import SampleResult
 from kb.harness.runs import Key, Run, RunWriter, load_manifest, load_run
 from kb.harness.spec import CalibrationSpec, RunSpec, data_hash, is_full, portable
@@ -130,10 +132,10 @@ def run(
     with RunWriter(folder, manifest) as writer:
         began = time.monotonic()
         if job.missing(writer):
-            with memory_counts(), closing(parts.open(spec, model, job.calibration)) as bench:
+            with _memory(), closing(parts.open(spec, model, job.calibration)) as bench:
                 writer.update(
                     {
-                        "engine": portable(rounded(bench.engine.facts())),
+                        "engine": resumed(writer.manifest["engine"], portable(rounded(bench.engine.facts()))),
                         "quantization": rounded(bench.quantization),
                     }
                 )
@@ -292,8 +294,9 @@ def _generate(job: _Job, bench: Bench, writer: RunWriter, progress: Progress, *,
                 )
             )
             if len(waiting) >= FLUSH_EVERY or time.monotonic() - last > FLUSH_SECONDS:
-                writer.append(waiting)
-                waiting, last = [], time.monotonic()
+                batch, waiting = waiting, []  # a batch that cannot be written is not tried again below
+                writer.append(batch)
+                last = time.monotonic()
                 progress(len(writer.done), total)
     finally:
         writer.append(waiting)
@@ -339,14 +342,8 @@ class _Meter:
         }
 
 
-@contextmanager
-def memory_counts() -> Iterator[None]:
-    """No memory left is no bug: the run stops, and can go on with a smaller batch elsewhere."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
-            raise
-        raise RunStopped(
-            "no memory is left", fix="take a smaller batch_size or a smaller model; what was done is kept"
-        ) from error
+def _memory() -> AbstractContextManager[None]:
+    """The run stops, and can go on with a smaller batch, or elsewhere."""
+    return memory_counts(
+        "no memory is left", "take a smaller batch_size or a smaller model; what was done is kept"
+    )

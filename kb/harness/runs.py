@@ -168,8 +168,9 @@ class RunWriter:
         if (self.folder / MANIFEST).exists():
             old = load_manifest(self.folder)
             _may_go_on(old, self.manifest, self.folder)
-            # Settings are the old ones; what the old half measured is added to, not lost.
-            self.manifest["measured"] = old.get("measured")
+            # Settings are the old ones; what the old half found out is added to, not lost.
+            found = ("measured", "engine", "quantization")
+            self.manifest |= {name: old[name] for name in found if old.get(name)}
             text = _read(samples) if samples.exists() else ""
             self.done = {(result.id, result.k): result for result in parse_samples(text, samples)}
             whole = text.rfind("\n") + 1
@@ -212,7 +213,8 @@ class RunWriter:
 
     def close_stream(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError):  # a full disk: said when it was written to
+                self._stream.close()
             self._stream = None
 
     def _release(self) -> None:

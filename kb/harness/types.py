@@ -110,6 +110,7 @@ class Sample:
         group: what results are broken down by: the chain's length, the kind of reasoning, the subject.
         solution: a whole right output (steps and answer), for calibration and for teaching; None if not known.
         meta: what the task's own verifier needs.
+        question: what is asked, where the prompt holds more: instructions, options in an order of their own.
     """
 
     id: str
@@ -119,10 +120,21 @@ class Sample:
     group: str = ""
     solution: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    question: str | None = None
 
     @property
     def prompt_hash(self) -> str:
         return text_hash(self.prompt)
+
+    @property
+    def asks(self) -> str:
+        """The question as `same_question` tells questions apart."""
+        return same_question(self.prompt if self.question is None else self.question)
+
+
+def same_question(text: str) -> str:
+    """A text that is equal for questions that differ in case and spaces alone."""
+    return " ".join(text.casefold().split())
 
 
 def text_hash(text: str) -> str:

@@ -30,12 +30,14 @@ class Knows:
         stops_after: int | None = None,
         fault: BaseException | None = None,
         logprob: float = -0.25,
+        device: str = "cpu",
     ) -> None:
         self.samples = samples
         self.wrong_every = wrong_every
         self.stops_after = stops_after
         self.fault = fault or UpstreamError("the server has gone")
         self.logprob = logprob
+        self.device = device
         self.answered: list[Request] = []
         self.closed = False
 
@@ -64,7 +66,7 @@ class Knows:
             )
 
     def facts(self) -> Mapping[str, Any]:
-        return {"name": "knows", "device": "cpu", "dtype": "float32", "threads": 1}
+        return {"name": "knows", "device": self.device, "dtype": "float32", "threads": 1}
 
     def close(self) -> None:
         self.closed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from kb.harness.quant import QUANTIZERS, Calibration, keep_apart, make_quantizer
 from kb.harness.quant.codebook import E2M1
 from kb.harness.quant.grid import fit
 from kb.harness.quant.records import size_bytes
+from kb.harness.tasks import make_task
 from kb.harness.tasks.chain import ChainTask
-from kb.harness.types import Split
+from kb.harness.types import Sample, Split
 from tests.harness.quant_models import calibration, ids, logits, tiny
 
 torch = pytest.importorskip("torch")
@@ -343,6 +345,33 @@ def test_calibration_and_evaluation_share_no_sample() -> None:
         UsageError, match=f"1 of 51 calibration texts are evaluated, too, such as sample {evaluated[7].id} "
     ):
         keep_apart([*calibration, evaluated[7]], evaluated)
+
+
+def test_the_same_question_asked_otherwise_is_the_same_question(tmp_path: Path) -> None:
+    """Other instructions, options in another order, another case: calibration would have seen it."""
+
+    def file(name: str, question: str, first: int = 0) -> str:
+        rows = [
+            {"question": question.format(n), "answer": f"{n}", "one": f"{n + 1}", "two": f"{n + 2}"}
+            for n in range(first, first + 60)
+        ]
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+        return str(tmp_path / name)
+
+    reads = {"name": "dataset", "choices": ["one", "two"]}
+    evaluated = make_task({**reads, "path": file("eval.jsonl", "Which is {}?")}).samples(60, 0)
+    stems = make_task({**reads, "path": file("stems.jsonl", "Which?")}).samples(60, 0)
+
+    def seen(calibration_path: str) -> list[Sample]:
+        elsewhere = {"path": file("elsewhere.jsonl", "Who is {}?"), "calibration_path": calibration_path}
+        return make_task({**reads, **elsewhere, "ask": "Guess."}).samples(1, 5, Split.CALIBRATION)
+
+    asked_again = seen(file("shouted.jsonl", "WHICH  IS {}?"))
+    assert not {one.prompt for one in asked_again} & {one.prompt for one in evaluated}
+    with pytest.raises(UsageError, match="1 of 1 calibration texts are evaluated"):
+        keep_apart(asked_again, evaluated)
+    keep_apart(seen(file("others.jsonl", "Where is {}?")), evaluated)
+    keep_apart(make_task({**reads, "path": file("more.jsonl", "Which?", 100)}).samples(60, 0), stems)
 
 
 def test_a_hash_names_calibration_rows_and_nothing_else() -> None:

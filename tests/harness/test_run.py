@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +109,15 @@ class OutOfMemoryError(RuntimeError):
     """torch's error of this name, as far as the loop knows it."""
 
 
-@pytest.mark.parametrize("fault", [MemoryError(), OutOfMemoryError("CUDA")], ids=["host", "gpu"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+    ids=["host", "gpu", "torch on a processor"],
+)
 @pytest.mark.parametrize("when", ["loading", "generating"])
 def test_no_memory_is_one_line_and_nothing_is_lost(tmp_path: Path, when: str, fault: Exception) -> None:
     """A smaller batch goes on in the same folder."""
@@ -120,6 +130,58 @@ def test_no_memory_is_one_line_and_nothing_is_lost(tmp_path: Path, when: str, fa
         run(spec(), tmp_path, parts=parts)
     smaller = spec(engine={"name": "transformers", "batch_size": 1})
     assert len(run(smaller, tmp_path, parts=FakeParts()).samples) == 10
+
+
+def test_what_was_found_out_before_a_stop_is_kept(tmp_path: Path) -> None:
+    """Also where nothing is left to do: killed after the last line, before the manifest said so."""
+    made = run(spec(quantizer="rtn"), tmp_path, parts=FakeParts())
+    manifest = tmp_path / made.id / "manifest.json"
+    whole = manifest.read_text()
+    manifest.write_text(json.dumps(dict(made.manifest) | {"state": "running", "results": None}))
+    run(spec(quantizer="rtn"), tmp_path, parts=FakeParts())
+    assert manifest.read_text() == whole
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path) -> None:
+    """Another processor may answer otherwise: the manifest names both, whatever was stopped how often."""
+    for device in ("cpu A", "cpu B", "cpu B"):
+        with pytest.raises(UpstreamError):
+            run(spec(), tmp_path, parts=FakeParts(engine={"stops_after": 2, "device": device}))
+    made = run(spec(), tmp_path, parts=FakeParts(engine={"device": "cpu C"}))
+    engine = made.manifest["engine"]
+    assert (engine["device"], engine["earlier"]) == ("cpu C", [{"device": "cpu A"}, {"device": "cpu B"}])
+    alone = run(spec(seed=1), tmp_path, parts=FakeParts())
+    assert "earlier" not in alone.manifest["engine"]
+
+
+def test_a_disk_that_fills_up_costs_one_batch(tmp_path: Path) -> None:
+    """One line, and the same spec goes on to the results of an undisturbed run."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from kb.errors import KbError\n"
+        "from kb.harness.run import run\n"
+        "from tests.harness.fakes import FakeParts\n"
+        "from tests.harness.test_run import spec\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try:\n"
+        "    run(spec(n=100), Path(sys.argv[1]), parts=FakeParts())\n"
+        "except KbError as error:\n"
+        "    print(error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "runs")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.startswith("cannot be written: "), done.stdout + done.stderr
+    again = FakeParts()
+    made = run(spec(n=100), tmp_path / "runs", parts=again)
+    assert 0 < len(again.engines[0].answered) < 100
+    assert made.samples == run(spec(n=100), tmp_path / "alone", parts=FakeParts()).samples
 
 
 def test_another_fault_is_not_hidden(tmp_path: Path) -> None:
@@ -280,6 +342,7 @@ def completion(text: str, offsets: tuple[int, ...] = (), **more: Any) -> Complet
 def test_the_answer_is_the_last_place_that_reads_like_it() -> None:
     """Steps may hold the same number."""
     assert answer_place("b=46;#46", "46") == (6, 8)
+    assert answer_place("The answer is B. Because ABBA", "B") == (14, 15)
     assert answer_place("one half", "1/2") is None
     assert answer_place("", None) is None
 

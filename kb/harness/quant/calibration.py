@@ -35,11 +35,13 @@ class Calibration:
 def keep_apart(calibration: Iterable[Sample], evaluated: Iterable[Sample]) -> None:
     """Refuse calibration samples that are evaluated: a method would have seen the questions.
 
+    Questions are compared, not prompts: other instructions, or the same options in another order, hide nothing.
+
     Raises:
-        UsageError: one of them has the prompt of a sample that is evaluated.
+        UsageError: one of them asks what is evaluated.
     """
-    known, texts = {sample.prompt_hash for sample in evaluated}, list(calibration)
-    if shared := [sample.id for sample in texts if sample.prompt_hash in known]:
+    known, texts = {sample.asks for sample in evaluated}, list(calibration)
+    if shared := [sample.id for sample in texts if sample.asks in known]:
         raise UsageError(
             f"{len(shared)} of {len(texts)} calibration texts are evaluated, too, such as sample {shared[0]}",
             field="calibration.task",

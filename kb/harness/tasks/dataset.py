@@ -28,7 +28,7 @@ from pydantic import Field, field_validator, model_validator
 from kb.errors import DataError, UsageError
 from kb.harness.tasks.answers import LOOKED_AT, AnswerKind, after_thinking, judge
 from kb.harness.tasks.rows import Row, rows_of_file, rows_of_hub
-from kb.harness.types import Frozen, Sample, Score, Split, split_of
+from kb.harness.types import Frozen, Sample, Score, Split, same_question, split_of
 
 ASK_MATH = r"Please reason step by step, and put your final answer within \boxed{}."
 ASK_CHOICE = (
@@ -187,11 +187,11 @@ class DatasetTask(Frozen):
         """
         rows = list(self._evaluation if split is Split.EVAL else self._other)
         if split is not Split.EVAL:
-            used = {self._said(row, self.reads.question) for row in self._evaluation}
+            used = {same_question(self._said(row, self.reads.question)) for row in self._evaluation}
             rows = [
                 row
                 for row in rows
-                if self._use(row) is split and self._said(row, self.reads.question) not in used
+                if self._use(row) is split and same_question(self._said(row, self.reads.question)) not in used
             ]
         if n > len(rows):
             raise UsageError(
@@ -224,6 +224,7 @@ class DatasetTask(Frozen):
     def _sample(self, row: Row, seed: int) -> Sample:
         reads = self.reads
         question, gold = self._said(row, reads.question), self._said(row, reads.answer)
+        asked = question
         solution = (
             self._said(row, reads.solution) if reads.solution and row.data.get(reads.solution) else None
         )
@@ -236,6 +237,8 @@ class DatasetTask(Frozen):
             order = list(range(len(options)))
             random.Random(f"options/{seed}/{question}").shuffle(order)  # noqa: S311
             listed = [f"{letter}) {options[at]}" for letter, at in zip(ascii_uppercase, order, strict=False)]
+            # Stems such as "Which of these is true?" are many questions: the options belong to it, in no order.
+            asked = "\n".join([question, *sorted(options)])
             question = "\n".join([question, "", *listed])
             gold = ascii_uppercase[order.index(0)]
         return Sample(
@@ -244,6 +247,7 @@ class DatasetTask(Frozen):
             answer=gold,
             group=str(row.data.get(reads.group) or "") if reads.group else "",
             solution=solution,
+            question=asked,
         )
 
     def score(self, sample: Sample, output: str) -> Score:
