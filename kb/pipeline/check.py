@@ -308,6 +308,7 @@ def _of_results(name: str) -> Check:
             fix = f"compare with the source; kb results doubts --source {source} shows them"
             yield _warn(f"{reasons[0]}{more}", fix=fix, file=f"results/{source}.csv")
 
+    check_rows.__doc__ = run.__doc__
     return check_rows
 
 

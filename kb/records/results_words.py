@@ -64,10 +64,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely is a slip of."""
     from rapidfuzz import fuzz, process
 
-    found = process.extractOne(
-        folded(word), sorted(known), scorer=fuzz.WRatio, processor=folded, score_cutoff=_CLOSE
-    )
-    return found[0] if found else None
+    words = sorted(known)
+    for alike in (fuzz.ratio, fuzz.WRatio):  # a slip of the whole word; then a part of a longer one
+        found = process.extractOne(word, words, scorer=alike, processor=folded, score_cutoff=_CLOSE)
+        if found:
+            return found[0]
+    return None
 
 
 def suggest(word: str, known: Iterable[str], otherwise: str) -> str:

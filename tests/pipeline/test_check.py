@@ -17,6 +17,8 @@ from kb.records.candidates import Candidate, CandidateState, render_candidates
 from kb.records.files import write_atomic
 from kb.sources.entry import SourceEntry
 from tests.pipeline.kbase import KnowledgeBase
+from tests.reported import line, write_words
+from tests.reported import write_rows as report
 
 FRUGAL = """\
 title: Frugal Chains
@@ -123,6 +125,13 @@ class Planted:
 
 def _edit(key: str, old: str, new: str) -> Callable[[KnowledgeBase], None]:
     return lambda base: base.edit(key, old, new)
+
+
+def _report(*lines: str) -> Callable[[KnowledgeBase], None]:
+    def plant(base: KnowledgeBase) -> None:
+        report(write_words(base.root / "results"), "the-card", *lines)
+
+    return plant
 
 
 DEFECTS = [
@@ -275,6 +284,63 @@ DEFECTS = [
         "papers/fukuda2024thrifty.yaml",
         1,
         "no branch of the taxonomy",
+    ),
+    *(
+        Planted(f"results-{name}", _report(*lines), "results/the-card.csv", None, message, severity)
+        for name, lines, message, severity in (
+            ("range", [line(score=141)], "score is 141 (fix: correct the row)", Severity.ERROR),
+            (
+                "percent",
+                [line(benchmark="Essay", score=0.41, baseline=43)],
+                "0.41 looks like a fraction",
+                Severity.ERROR,
+            ),
+            (
+                "averages",
+                [
+                    line(score=40),
+                    line(benchmark="Olympiad", score=20),
+                    line(benchmark="Mean of two", score=35),
+                ],
+                "35 is printed as the mean, and its parts have 30",
+                Severity.WARNING,
+            ),
+            (
+                "baselines",
+                [line(baseline=43), line("awq", baseline=44)],
+                "the baseline is 44 in another row, and 43 in the rest",
+                Severity.WARNING,
+            ),
+            (
+                "counts",
+                [line(score=40.5, seeds=1), line("awq", score=40.5, seeds=1)],
+                "no number of right answers out of 100 gives the score 40.5; and 1 more like it",
+                Severity.WARNING,
+            ),
+            (
+                "passes",
+                [line(score=40.5)],
+                "are not of one pass over 100 items; 2 passes would do",
+                Severity.WARNING,
+            ),
+            ("bits", [line(bits=(4, 8, 16))], "GPTQ has 16 or more act bits, not 8", Severity.WARNING),
+            (
+                "copies",
+                [
+                    line(method, benchmark=benchmark, score=40)
+                    for method in ("gptq", "awq")
+                    for benchmark in ("Quiz", "Olympiad", "Essay")
+                ],
+                "all 3 scores are those of gptq w4a16kv16",
+                Severity.WARNING,
+            ),
+            (
+                "certainty",
+                [line(certainty="low", note="a slip")],
+                "gptq/w4a16kv16/Quiz: a slip",
+                Severity.WARNING,
+            ),
+        )
     ),
 ]
 
