@@ -27,7 +27,7 @@ def server() -> Iterator[CompletionsServer]:
 
 
 def opened(server: CompletionsServer, **options: Any) -> OpenAIEngine:
-    given = {
+    given: dict[str, Any] = {
         "backoff_s": 0.0,
         "timeout_s": 5.0,
         "concurrency": 1,

@@ -203,7 +203,7 @@ def _library() -> Any:
     if importlib.util.find_spec("llama_cpp") is None:
         raise UsageError(
             "the engine llamacpp needs llama-cpp-python",
-            fix="pip install 'kb-survey[eval-gguf]' (it compiles llama.cpp, half an hour on two cores), or run "
+            fix="pip install 'kb-survey[eval-gguf]' (it compiles llama.cpp, half an hour or more), or run "
             "llama-server and use engine openai",
         )
     try:
