@@ -8,7 +8,7 @@ from typing import Any
 
 from kb.errors import UsageError
 from kb.harness.quant import QUANTIZERS
-from kb.link.evidence import FULL
+from kb.link.evidence import FULL, NONE
 from kb.link.gaps import Gap, Row
 from kb.link.scope import SIZES
 from kb.records.claims import Origin, TaskKind
@@ -54,7 +54,9 @@ def spec_text(gap: Gap, models: Mapping[str, Model]) -> str:
             f"model: {json.dumps([hub, CHECKPOINT])}",
         ]
     else:
-        lines += [f"model: {json.dumps([hub])}", "quantizer:", "  - none", f"  - {json.dumps(options)}"]
+        lines.append(f"model: {json.dumps([hub])}")
+        if options["method"] != NONE:
+            lines += ["quantizer:", "  - none", f"  - {json.dumps(options)}"]
     if gap.task_kind not in _TASKS:
         lines.append(
             f"# No task of the kind {gap.task_kind.value} comes with the harness: put a file in the place of {DATA}."
@@ -66,8 +68,11 @@ def spec_text(gap: Gap, models: Mapping[str, Model]) -> str:
         f"n: {items}",
         "chat: true",
         'decoding: {"temperature": 0.6, "top_p": 0.95, "max_new_tokens": 32768, "samples_per_item": 3}',
-        "baseline: full",
     ]
+    if (
+        options is not None
+    ):  # a checkpoint counts as a model of its own: kb eval compare holds the two runs together
+        lines.append("baseline: full")
     return "\n".join(lines) + "\n"
 
 
