@@ -18,6 +18,7 @@ from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
 from kb.records.models import AssignmentState, Paper, ReviewState, Witness
+from kb.records.results_words import suggest
 from kb.records.taxonomy import Taxonomy
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
@@ -188,6 +189,31 @@ def claim_ids_are_unique(store: Store) -> Iterator[Found]:
             seen.add(claim.id)
 
 
+def claims_speak_the_vocabulary(store: Store) -> Iterator[Found]:
+    """A claim names models, benchmarks and methods as results/ does: a misspelt one would never find evidence."""
+    if not any(paper.claims for paper in store.library.values()):
+        return
+    words = store.results.words
+    families = {method.family for method in words.methods.values()}
+    known: dict[str, set[str]] = {
+        "model": set(words.models),
+        "benchmark": set(words.benchmarks),
+        "method": {*words.methods, *families},
+    }
+    for key, paper in store.library.items():
+        for index, claim in enumerate(paper.claims):
+            for part in ("variant", "baseline", "conditions", "contrast"):
+                told = getattr(claim, part)
+                for name, names in known.items():
+                    for word in getattr(told, name, ()):
+                        if word not in names:
+                            fix = suggest(word, names, f"add it to results/_{name}s.yaml")
+                            path = ("claims", index, part, name)
+                            yield Found(
+                                f"the claim {claim.id} names an unknown {name}: {word}", key, path, fix
+                            )
+
+
 def withdrawals_are_seen(store: Store) -> Iterator[Found]:
     """A withdrawn paper that the survey still reviews."""
     for key, paper in store.library.items():
@@ -321,6 +347,7 @@ CHECKS: dict[str, Check] = {
     "reviews-signed": reviews_are_signed,
     "claims-current": claims_are_current,
     "claim-ids-unique": claim_ids_are_unique,
+    "claim-words": claims_speak_the_vocabulary,
     "withdrawn": withdrawals_are_seen,
     "conflicts": conflicts_are_settled,
     "removed-at-source": sources_still_name_it,

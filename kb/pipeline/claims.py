@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from kb.config import Config
-from kb.errors import DataError, KbError, UsageError
+from kb.errors import DataError, UsageError
 from kb.harness.runs import Run, list_runs, load_run
 from kb.link.contradictions import Contradictions
 from kb.link.contradictions import find as find_contradictions
@@ -94,12 +94,20 @@ def load_runs(config: Config) -> list[Run]:
 
 
 def judge_all(
-    config: Config, *, library: Library | None = None, progress: Progress = lambda done, total: None
+    config: Config,
+    *,
+    library: Library | None = None,
+    committed: Mapping[str, dict[str, Any]] | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> list[Judged]:
-    """The verdict on every claim, in the order of records and of their claims."""
+    """The verdict on every claim, in the order of records and of their claims.
+
+    Args:
+        committed: the committed verdicts, if not those of the file.
+    """
     papers = library or open_library(config)
     evidence = load_evidence(config, papers)
-    committed = load_committed(config)
+    committed = load_committed(config) if committed is None else committed
     every = [(paper, claim) for paper in papers.values() for claim in paper.claims]
     found = []
     for done, (paper, claim) in enumerate(every, start=1):
@@ -170,11 +178,12 @@ def update(
     config: Config, *, progress: Progress = lambda done, total: None
 ) -> tuple[list[Judged], list[Moved]]:
     """Write results/_verdicts.jsonl anew. Gives what changed."""
-    judged = judge_all(config, progress=progress)
     try:
-        changes = moved(config, judged)
-    except KbError:  # broken by hand: written anew
-        changes = []
+        committed = load_committed(config)
+    except DataError:  # broken by hand: written anew
+        committed = {}
+    judged = judge_all(config, committed=committed, progress=progress)
+    changes = moved(config, judged) if committed else []
     write_atomic(
         config.results_dir / VERDICTS, join_lines(verdict_line(one.verdict, one.claim) for one in judged)
     )
