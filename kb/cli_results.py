@@ -33,12 +33,12 @@ _SHOWN = 20
     ),
 )
 @click.option("--model", help="A model, or a part of its name.")
-@click.option("--method", help="A method or a family: awq, weight-rounding, k-quant, rotation ...")
+@click.option("--method", help="A method or a family: awq, weight-rounding, k-quant, rotation and so on.")
 @click.option("--bits", help="w4a16kv16, a part of it such as w4a4 or kv4, or the weights' bits alone: 4.")
 @click.option("--benchmark", help="A benchmark, or a part of its name.")
 @click.option("--source", help="A paper's key or another source, or a part of it.")
 @click.option("--size", metavar="MIN..MAX", help="Billions of parameters: 7, 7..14, ..8 or 14..")
-@click.option("--origin", help="How the model came by its reasoning: distilled, rl, hybrid, instruct ...")
+@click.option("--origin", help="How the model came by its reasoning: distilled, rl, hybrid, instruct, base.")
 @click.option(
     "--sort", type=click.Choice(["source", "drop", "score", "size"]), default="source", show_default=True
 )
@@ -147,7 +147,7 @@ def import_(state: Any, file: Path, spread: Path | None, replaces: bool, dry_run
       weight_bits      16 is not quantized; 3.59avg is an average
       score            in percent
       act_bits, kv_bits, baseline_score
-      metric           accuracy_pct, pass@1_mean_10runs, accuracy_pct_mean_3seeds ...
+      metric           accuracy_pct, pass@1_mean_10runs, accuracy_pct_mean_3seeds
       source_url_or_repo_path   where it stands; its version and table are kept
       certainty        high, medium or low, and why
     \b
