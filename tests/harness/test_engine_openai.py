@@ -77,6 +77,17 @@ def test_text_tokens_log_probabilities_and_offsets_are_what_the_server_says(
     assert server.requests[0].path == ("/v1/chat/completions" if chat else "/v1/completions")
 
 
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thinking_that_the_server_takes_apart_is_part_of_the_output(
+    server: CompletionsServer, name: str
+) -> None:
+    """With its tags, as the model wrote it: what is only thought is no answer, and counts as reasoning."""
+    server.thought = {name: "Two and two."}
+    assert ask(server, chat=True)[3].text == "<think>Two and two.</think>You said question 3"
+    server.reply = lambda asked: ""
+    assert ask(server, chat=True)[3].text == "<think>Two and two."
+
+
 def test_decoding_reaches_the_server_and_greedy_sends_no_seed(server: CompletionsServer) -> None:
     ask(server, TEN[:1], Decoding(max_new_tokens=7, stop=("question",)))
     assert server.asked[0] == {

@@ -25,6 +25,7 @@ class CompletionsServer(LoopbackServer):
     Attributes:
         context: tokens of prompt and completion together.
         key: the one good key; None takes any.
+        thought: what a server that takes the thinking apart adds to a message.
         newer_logprobs: llama.cpp's and chat's form of log-probabilities in /completions too, with ids and bytes.
     """
 
@@ -34,6 +35,7 @@ class CompletionsServer(LoopbackServer):
         self.context = 200
         self.key: str | None = None
         self.newer_logprobs = False
+        self.thought: dict[str, str] = {}
 
     @property
     def asked(self) -> list[dict[str, Any]]:
@@ -71,7 +73,10 @@ class CompletionsServer(LoopbackServer):
             choice["logprobs"] = {"content": rows}
         elif asked.get("logprobs"):
             choice["logprobs"] = {"tokens": pieces, "token_logprobs": values}
-        choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+        if chat:
+            choice["message"] = {"role": "assistant", "content": text or None, **self.thought}
+        else:
+            choice["text"] = text
         return {"model": asked["model"], "choices": [choice], "usage": {"completion_tokens": len(pieces)}}
 
 

@@ -193,7 +193,7 @@ class OpenAIEngine:
 
 def _completion(answer: Mapping[str, Any], chat: bool) -> Completion:
     choice = answer["choices"][0]
-    text = choice["message"]["content"] or "" if chat else choice["text"]
+    text = _spoken(choice["message"]) if chat else choice["text"]
     if not isinstance(text, str):
         raise TypeError("text is no string")
     finish = _FINISHES.get(choice.get("finish_reason") or "stop")
@@ -211,6 +211,15 @@ def _completion(answer: Mapping[str, Any], chat: bool) -> Completion:
         logprobs=logprobs,
         offsets=_offsets(pieces, text),
     )
+
+
+def _spoken(message: Mapping[str, Any]) -> str:
+    """A message's text, after the thinking, in its tags again, where a server takes the two apart (vLLM, SGLang, llama.cpp)."""
+    text: str = message["content"] or ""
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if not thought:
+        return text
+    return f"<think>{thought}</think>{text}" if text else f"<think>{thought}"
 
 
 def _tokens(said: Any) -> tuple[tuple[bytes, ...], tuple[float, ...], tuple[int, ...]]:
