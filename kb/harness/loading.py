@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kb.errors import DataError, UpstreamError, UsageError
 from kb.harness.gguf import read_gguf_header
+from kb.harness.memory import is_memory
 from kb.harness.weights import read_json
 
 if TYPE_CHECKING:
@@ -118,13 +119,15 @@ def _load_folder(
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
+            ignore_mismatched_sizes=True,  # we refuse them below, with their names
             output_loading_info=True,
         )
         tokenizer = _tokenizer(path, config, trust_remote_code)
     # transformers would fill what is missing with random numbers, and only warn.
     for what, text in (("missing_keys", "is missing"), ("mismatched_keys", "has another shape")):
-        if names := sorted(str(one) for one in found.get(what) or ()):
-            raise DataError(f"the weight {names[0]} {text} (and {len(names) - 1} more)", file=path)
+        if names := sorted(one if isinstance(one, str) else str(one[0]) for one in found.get(what) or ()):
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            raise DataError(f"the weight {names[0]} {text}{more}", file=path, fix="fetch the model again")
     return Loaded(model.to(device).eval(), tokenizer)
 
 
@@ -175,6 +178,8 @@ def _one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        if is_memory(error):
+            raise
         line = next((one.strip() for one in str(error).splitlines() if one.strip()), type(error).__name__)
         raise DataError(f"transformers cannot load it: {line[:200]}", file=path) from error
 

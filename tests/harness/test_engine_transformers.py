@@ -14,6 +14,7 @@ import pytest
 from kb.errors import RunStopped
 from kb.harness.engines.transformers import TransformersEngine, TransformersOptions, divergence
 from kb.harness.models import Loaded, load_model, resolve_model
+from kb.harness.quant import KvConfig
 from kb.harness.types import Completion, Decoding, Request
 from tests.harness.checkpoints import SIGNS, change_config, save_bytes_tokenizer, save_tiny
 
@@ -311,6 +312,25 @@ def test_divergence_is_zero_from_oneself_and_that_of_the_formula_from_another(
         ) / len(rows[at][1])
         assert value == pytest.approx(wanted, rel=1e-5)
         assert value > 0.1
+
+
+def test_a_broken_model_has_no_divergence_rather_than_none(loaded: Loaded, folder: Path) -> None:
+    broken = load_model(resolve_model(str(folder)))
+    with torch.no_grad():
+        broken.model.lm_head.weight[5, 0] = float("nan")
+    with pytest.raises(
+        RunStopped, match=r"^kl: the divergence from full precision is nan on solution 1 of 1"
+    ):
+        divergence(TransformersEngine(loaded), TransformersEngine(broken), [([5, 6], [7])])
+
+
+def test_rounded_groups_of_tokens_hold_no_padding(loaded: Loaded) -> None:
+    """What a row's tokens are worth does not depend on longer rows beside it."""
+    kv = KvConfig(bits=2, axis="channel", group_size=4)
+    rows = [(list(range(4, 9)), [20, 21]), (list(range(4, 24)), [7])]
+    together = dict(TransformersEngine(loaded, kv=kv).logprobs(rows))
+    alone = dict(TransformersEngine(loaded, kv=kv).logprobs(rows[:1]))
+    assert torch.equal(together[0], alone[0])
 
 
 def test_facts_name_versions_kernel_type_device_threads_and_batch(loaded: Loaded) -> None:

@@ -12,10 +12,11 @@ of a batch of one with batches of 2, 8 and 16. Models whose choices are closer w
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -26,6 +27,7 @@ from kb.errors import RunStopped
 from kb.harness.engines.batching import cache_argument, make_rows
 from kb.harness.engines.sampling import choose, draws_of
 from kb.harness.engines.text import Detokenizer, cut_at_stop
+from kb.harness.memory import memory_counts
 from kb.harness.types import Completion, Decoding, Frozen, Request
 
 if TYPE_CHECKING:
@@ -211,19 +213,15 @@ class TransformersEngine:
             text, offsets = text[:end], tuple(min(offset, end) for offset in offsets)
         return Completion(text, len(row.ids), row.finish, tuple(row.ids), tuple(row.logprobs), offsets)
 
-    @contextmanager
-    def _naming(self, rows: Sequence[_Row]) -> Iterator[None]:
+    def _naming(self, rows: Sequence[_Row]) -> AbstractContextManager[None]:
         """Says which sample did not fit into memory."""
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            if not _is_memory(error):
-                raise
-            raise RunStopped(
-                f"sample {rows[0].request.index}: out of memory with {len(rows)} rows of about "
-                f"{len(rows[0].prompt) + len(rows[0].ids)} tokens",
-                fix=f"lower engine.batch_size ({self._options.batch_size})",
-            ) from error
+        return self._memory(
+            f"sample {rows[0].request.index}: out of memory with {len(rows)} rows of about "
+            f"{len(rows[0].prompt) + len(rows[0].ids)} tokens"
+        )
+
+    def _memory(self, what: str) -> AbstractContextManager[None]:
+        return memory_counts(what, f"lower engine.batch_size ({self._options.batch_size})")
 
     def logprobs(
         self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]
@@ -240,12 +238,19 @@ class TransformersEngine:
         import torch
 
         model, vocabulary = self._model, self._model.config.get_text_config(decoder=True).vocab_size
-        order = deque(sorted(range(len(rows)), key=lambda at: (-sum(map(len, rows[at])), at)))
+
+        def length(at: int) -> int:
+            return sum(map(len, rows[at]))
+
+        order = deque(sorted(range(len(rows)), key=lambda at: (-length(at), at)))
         while order:
-            longest = sum(map(len, rows[order[0]]))
+            longest = length(order[0])
             most = max(1, min(self._options.batch_size, _MOST_LOGITS // (longest * vocabulary)))
-            batch = [order.popleft() for _ in range(min(most, len(order)))]
-            # On the right, where causal attention never looks back from: no mask.
+            batch = [order.popleft()]
+            while order and len(batch) < most and (self._kv is None or length(order[0]) == longest):
+                batch.append(order.popleft())
+            # Padding is on the right, where causal attention never looks back from: no mask. A cache that rounds groups
+            # of tokens would round padding into them: with one, rows of one length only.
             ids = [[*rows[at][0], *rows[at][1]] for at in batch]
             given: dict[str, Any] = {
                 "input_ids": torch.tensor(
@@ -257,16 +262,8 @@ class TransformersEngine:
             else:
                 given["use_cache"] = False
             kept = longest - min(len(rows[at][0]) for at in batch) + 1
-            try:
-                with torch.no_grad():
-                    logits = model(**given, logits_to_keep=kept).logits
-            except (MemoryError, RuntimeError) as error:
-                if not _is_memory(error):
-                    raise
-                raise RunStopped(
-                    f"out of memory with {len(batch)} rows of {longest} tokens",
-                    fix=f"lower engine.batch_size ({self._options.batch_size})",
-                ) from error
+            with self._memory(f"out of memory with {len(batch)} rows of {longest} tokens"), torch.no_grad():
+                logits = model(**given, logits_to_keep=kept).logits
             for at, row in zip(batch, logits, strict=True):
                 first = len(rows[at][0]) - 1 - (longest - row.shape[0])
                 yield at, row[first : first + len(rows[at][1])].float().log_softmax(-1).cpu()
@@ -277,19 +274,21 @@ def divergence(
     other: TransformersEngine,
     rows: Sequence[tuple[Sequence[int], Sequence[int]]],
 ) -> list[float]:
-    """For each (prompt, completion): mean over the completion's tokens of KL(reference || other), in nats."""
+    """For each (prompt, completion): mean over the completion's tokens of KL(reference || other), in nats.
+
+    Raises:
+        RunStopped: one of the two gives numbers that are not finite: broken, not as good as the other.
+    """
     found = [0.0] * len(rows)
     for (at, p), (same, q) in zip(reference.logprobs(rows), other.logprobs(rows), strict=True):
         if at != same:
             raise ValueError("two engines with one batch size: they go through the rows in one order")
-        found[at] = float((p.exp() * (p - q)).nan_to_num(nan=0.0).sum(-1).mean())
+        # What the reference holds impossible adds nothing: 0 log 0 is 0. NaN of any other origin stays.
+        found[at] = float((p.exp() * (p - q)).masked_fill(p == -float("inf"), 0.0).sum(-1).mean())
+        if not math.isfinite(found[at]):
+            raise RunStopped(
+                f"the divergence from full precision is {found[at]} on solution {at + 1} of {len(rows)}",
+                field="kl",
+                fix="take more bits, another dtype, or another method",
+            )
     return found
-
-
-def _is_memory(error: BaseException) -> bool:
-    """Torch has an error of its own on accelerators only; on a processor it is a RuntimeError of its allocator."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(sign in str(error) for sign in ("can't allocate memory", "not enough memory", "out of memory"))
