@@ -27,6 +27,7 @@ from kb.sources.entry import SourceResult, Status
 if TYPE_CHECKING:
     from kb.pipeline.build import BuildReport
     from kb.pipeline.check import Finding
+    from kb.pipeline.findings import Change
     from kb.pipeline.sync import SyncReport
     from kb.records.candidates import Candidate
     from kb.records.models import Paper
@@ -249,7 +250,23 @@ def print_findings(found: Sequence[Finding]) -> None:
 
 
 def build_json(report: BuildReport) -> dict[str, Any]:
-    return {name: str(value) if name == "index" else value for name, value in vars(report).items()}
+    data = {name: str(value) if name == "index" else value for name, value in vars(report).items()}
+    return data | {"verdicts": [vars(change) for change in report.verdicts]}
+
+
+def _print_verdicts(changes: Sequence[Change]) -> None:
+    """Which verdicts flipped, each; how many are new or gone."""
+    flipped = [change for change in changes if change.flipped]
+    new = sum(change.before is None for change in changes)
+    gone = len(changes) - len(flipped) - new
+    said = [count(len(flipped), "verdict") + " flipped"] if flipped else []
+    said += [f"{number} {word}" for number, word in ((new, "new"), (gone, "gone")) if number]
+    if said:
+        say(f"claims: {', '.join(said)}")
+    for change in flipped[:_SHOWN]:
+        say(f"  {change}")
+    if len(flipped) > _SHOWN:
+        say(f"  and {len(flipped) - _SHOWN} more")
 
 
 def print_build(report: BuildReport) -> None:
@@ -260,5 +277,6 @@ def print_build(report: BuildReport) -> None:
         else f"all {report.unchanged:,} pages are up to date"
     )
     say(f"{pages} in {report.seconds:.1f} s")
+    _print_verdicts(report.verdicts)
     for problem in report.problems:
         say(f"  {problem}")

@@ -16,6 +16,7 @@ from kb.config import Config
 from kb.errors import DataError, KbError, LockError
 from kb.export.bibtex import render_bibtex
 from kb.pipeline.anchors import anchors_hold
+from kb.pipeline.findings import Change, changes, load_findings
 from kb.pipeline.mkdocs_run import (
     ALWAYS_BUILT,
     SEARCH_INDEX,
@@ -52,6 +53,7 @@ class BuildReport:
         seconds: how long it took.
         index: the page to open.
         problems: what strict mode would have stopped at; empty in strict mode.
+        verdicts: how verdicts on claims differ from those of the site before.
     """
 
     mode: Mode
@@ -60,6 +62,7 @@ class BuildReport:
     seconds: float
     index: Path
     problems: tuple[Problem, ...] = ()
+    verdicts: tuple[Change, ...] = ()
 
 
 def build(
@@ -81,14 +84,16 @@ def build(
     with _locked(config.build_dir):
         progress("Reading records")
         stage, site = make_stage(config)
+        verdicts = dict(site.verdicts)
         if strict and site.problems:
             raise DataError.bundle([_as_error(problem) for problem in site.problems])
         trees = Trees(config.build_dir)
-        plan = _plan(stage, None if clean else trees.published())
+        published = trees.published()
+        plan = _plan(stage, None if clean else published)
         pages = sum(path.endswith(".md") for path in stage)
         if plan.mode != "unchanged":
             progress(f"Making {len(plan.pages):,} of {pages:,} pages")
-            plan = _carry_out(plan, stage, config.build_dir / ".stage", trees)
+            plan = _carry_out(plan, stage, config.build_dir / ".stage", trees, verdicts)
     return BuildReport(
         mode=plan.mode,
         written=len(plan.pages),
@@ -96,6 +101,7 @@ def build(
         seconds=time.monotonic() - start,
         index=trees.link / "index.html",
         problems=site.problems,
+        verdicts=changes(published.verdicts if published else None, verdicts),
     )
 
 
@@ -103,9 +109,10 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
     """The MkDocs project of the whole site, and the rendered pages in it."""
     files, handwritten = read_site(config.root)
     taxonomy = load_taxonomy(config.taxonomy_path)
+    library = open_library(config)
     site = render_site(
         SiteInput(
-            papers=open_library(config),
+            papers=library,
             taxonomy=taxonomy,
             settings=config.settings.site,
             templates=read_templates(config.root),
@@ -114,10 +121,11 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             candidates=load_candidates(config.candidates_path),
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
             seen_in=_seen_in(config),
+            findings=load_findings(config, library),
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}
-    return files | pages | {"mkdocs.yml": frame(config, taxonomy)}, site
+    return files | pages | {"mkdocs.yml": frame(config, taxonomy, site.pages.keys())}, site
 
 
 def _seen_in(config: Config) -> dict[str, list[str]]:
@@ -168,7 +176,7 @@ def _stamp(files: dict[str, str]) -> str:
     return blake2b("\n".join([versions(), *frame_files]).encode(), digest_size=16).hexdigest()
 
 
-def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees) -> _Plan:
+def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees, verdicts: dict[str, str]) -> _Plan:
     """Make what `plan` says and publish it. Gives the plan that was followed in the end."""
     write_stage(stage, folder)
     tree = trees.new()
@@ -179,7 +187,7 @@ def _carry_out(plan: _Plan, stage: Stage, folder: Path, trees: Trees) -> _Plan:
             tree = trees.new()
         if plan.before is None:
             run_mkdocs(folder / "mkdocs.yml", tree)
-        trees.publish(Built(tree, plan.stamp, plan.files))
+        trees.publish(Built(tree, plan.stamp, plan.files, verdicts))
     except BaseException:
         trees.discard(tree)
         raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,8 +61,11 @@ def read_templates(root: Path) -> dict[str, str]:
     return found
 
 
-def frame(config: Config, taxonomy: Taxonomy) -> bytes:
+def frame(config: Config, taxonomy: Taxonomy, pages: Container[str]) -> bytes:
     """The mkdocs.yml of the stage: site/mkdocs.yml with what kb knows filled in.
+
+    Args:
+        pages: what there is, relative to docs/.
 
     Raises:
         ConfigError: site/mkdocs.yml is no mapping.
@@ -76,7 +79,7 @@ def frame(config: Config, taxonomy: Taxonomy) -> bytes:
         raise ConfigError("holds no settings", file=path, fix="restore it from git")
     site = config.settings.site
     # Material puts the name into its pages as it is.
-    nav = expand_navigation(data.get("nav"), taxonomy)
+    nav = expand_navigation(data.get("nav"), taxonomy, pages)
     filled = {"site_name": html.escape(site.title), "docs_dir": "docs", "nav": nav}
     if site.url:
         filled["site_url"] = f"{site.url}/"

@@ -25,11 +25,13 @@ class Built:
         tree: its folder.
         stamp: programs and settings that shape every page.
         files: hash of each staged file.
+        verdicts: on each claim; None if that was not written down.
     """
 
     tree: Path
     stamp: str
     files: dict[str, str]
+    verdicts: dict[str, str] | None = None
 
 
 class Trees:
@@ -46,7 +48,10 @@ class Trees:
             data = json.loads(tree.with_suffix(".json").read_text(encoding="utf-8"))
             if not (tree / "index.html").is_file():
                 return None
-            return Built(tree, data["stamp"], dict(data["files"]))
+            verdicts = data.get("verdicts")
+            return Built(
+                tree, data["stamp"], dict(data["files"]), None if verdicts is None else dict(verdicts)
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -64,7 +69,8 @@ class Trees:
 
     def publish(self, built: Built) -> None:
         """Let build/site show `built`, then remove the sites before it."""
-        text = json.dumps({"stamp": built.stamp, "files": built.files}, sort_keys=True)
+        data = {"stamp": built.stamp, "files": built.files, "verdicts": built.verdicts}
+        text = json.dumps(data, sort_keys=True)
         write_atomic(built.tree.with_suffix(".json"), text)
         fresh = self.link.with_name(".site.new")
         try:

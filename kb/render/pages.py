@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
@@ -16,9 +16,13 @@ from kb.records.models import Paper
 from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
+from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
 from kb.render.escape import escape_text
+from kb.render.findings import OPTIONAL, Findings, Judgement
+from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
+from kb.render.result_views import paper_results
 from kb.render.views import (
     PaperView,
     Problem,
@@ -40,6 +44,8 @@ WORK_LIMIT = 100
 NEWEST = 8
 # Team papers have a hundred authors and more: the rest is folded away.
 SHOWN_AUTHORS = 20
+# Tables of figures longer than this are folded.
+FOLDED = 12
 TOP_BRANCHES = "top-branches"
 
 
@@ -53,6 +59,7 @@ class SiteInput:
         handwritten: Markdown pages by path relative to docs/, from site/docs/.
         merged: (gone, into): keys whose pages send the reader on.
         seen_in: names of the sources that know a paper, by its key.
+        findings: verdicts on claims, reported results.
         bibtex: renders records as BibTeX.
     """
 
@@ -65,14 +72,16 @@ class SiteInput:
     candidates: tuple[Candidate, ...] = ()
     merged: tuple[tuple[str, str], ...] = ()
     seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
 
 
 @dataclass(frozen=True)
 class Site:
-    """Pages by path relative to docs/, and what must be mended before they may be published."""
+    """Pages by path relative to docs/, what must be mended before they may be published, and the verdicts they show."""
 
     pages: dict[str, str]
     problems: tuple[Problem, ...]
+    verdicts: tuple[tuple[str, str], ...] = ()  # on each claim
 
 
 def render_site(given: SiteInput) -> Site:
@@ -92,9 +101,15 @@ class _Renderer:
         self.env = make_environment(given.templates)
         self.env.globals["site_title"] = given.settings.title
         self.env.globals["repository"] = given.settings.repository
+        self.env.globals["badges"] = BADGES
+        self.env.globals["folded"] = FOLDED
+        self.env.globals["has_claims"] = bool(given.findings.judged)
+        self.env.globals["has_results"] = bool(given.findings.results.rows)
         self.pages: dict[str, str] = {}
         self.merged = {gone: into for gone, into in given.merged if gone not in given.papers}
-        self.writer = Writer(given.taxonomy, self.resolve, given.settings.repository)
+        verdicts = {judged.name: judged.state for judged in given.findings.judged}
+        self.writer = Writer(given.taxonomy, self.resolve, given.settings.repository, verdicts=verdicts)
+        self.places = Places(given.findings.results, given.papers)
         by_key = sorted(given.papers.values(), key=lambda paper: paper.key)
         newest = sorted(by_key, key=lambda paper: paper.dates.published or "", reverse=True)
         self.rows = {paper.key: row_of(paper, given.taxonomy) for paper in newest}
@@ -115,11 +130,13 @@ class _Renderer:
         self._papers()
         self._survey()
         self._branches()
+        self._findings()
         self._needs_work()
         self._redirects()
         self._branch_redirects()
         self._handwritten()
-        return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems))
+        verdicts = tuple(sorted(self.writer.verdicts.items()))
+        return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems), verdicts)
 
     def resolve(self, reference: str) -> Target | None:
         """The page that ``[[reference]]`` speaks of."""
@@ -160,6 +177,7 @@ class _Renderer:
             "home.md.j2",
             total=len(rows),
             reviewed=sum(reviewed(paper) for paper in self.given.papers.values()),
+            claims=len(self.given.findings.judged),
             code=sum(bool(paper.links.code) for paper in self.given.papers.values()),
             waiting=sum(candidates.values()),
             facet=self.facets[0],
@@ -199,7 +217,34 @@ class _Renderer:
     def _papers(self) -> None:
         for key, view in self.views.items():
             shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
-            self._add(page_of_paper(key), "paper.md.j2", paper=view, shown_authors=shown)
+            results = paper_results(key, self.given.findings, self.places)
+            self._add(page_of_paper(key), "paper.md.j2", paper=view, shown_authors=shown, results=results)
+
+    def _findings(self) -> None:
+        """Claims and results, if there are any."""
+        found = self.given.findings
+        if not (found.judged or found.results.rows):
+            return
+        from kb.render.finding_pages import add_claims, add_results  # brings statistics with it
+
+        if found.judged:
+            found = replace(found, judged=self._told_apart(found.judged))
+            add_claims(self._add, found, self.given.papers, self.places, self.given.settings.repository)
+        if found.results.rows:
+            add_results(self._add, found, self.places)
+
+    def _told_apart(self, judged: Sequence[Judgement]) -> tuple[Judgement, ...]:
+        """Claims of different names; a name that stands twice is a problem of its record."""
+        unique: dict[str, Judgement] = {}
+        for each in judged:
+            if each.name in unique:
+                paper, _, claim = each.name.partition("/")
+                message = f"the claim id {claim} is used twice"
+                self.writer.problems.append(
+                    Problem(message, f"papers/{paper}.yaml", "claims", fix="rename one")
+                )
+            unique.setdefault(each.name, each)
+        return tuple(unique.values())
 
     def _survey(self) -> None:
         table = [self.views[key] for key in self.rows if self.views[key].cells is not None]
@@ -359,13 +404,17 @@ def _live(paper: Paper) -> list[str]:
     return [label.branch for label in paper.labels if label.state.value != "rejected"]
 
 
-def expand_navigation(nav: Any, taxonomy: Taxonomy) -> Any:
-    """The `nav` of site/mkdocs.yml with ``top-branches`` replaced by the branches at the top of the first facet.
+def expand_navigation(nav: Any, taxonomy: Taxonomy, pages: Container[str] = ()) -> Any:
+    """The `nav` of site/mkdocs.yml with ``top-branches`` replaced by the branches at the top of the first facet, and
+    without pages of claims and results where there are none.
 
     Records never stand in it: listing every page would make the build quadratic.
+
+    Args:
+        pages: what there is, relative to docs/.
     """
     if isinstance(nav, dict):
-        return {title: expand_navigation(entry, taxonomy) for title, entry in nav.items()}
+        return {title: expand_navigation(entry, taxonomy, pages) for title, entry in nav.items()}
     if not isinstance(nav, list):
         return nav
     expanded: list[Any] = []
@@ -373,6 +422,15 @@ def expand_navigation(nav: Any, taxonomy: Taxonomy) -> Any:
         if entry == TOP_BRANCHES:
             tops = taxonomy.facets[0].branches
             expanded += [{escape(top.title): page_of_branch(top.id)} for top in tops]
-        else:
-            expanded.append(expand_navigation(entry, taxonomy))
+        elif not _missing(entry, pages):
+            expanded.append(expand_navigation(entry, taxonomy, pages))
     return expanded
+
+
+def _missing(entry: Any, pages: Container[str]) -> bool:
+    """Whether an entry leads only to pages that are made where there is something to show, and there is nothing."""
+    if isinstance(entry, dict):
+        return bool(entry) and all(_missing(each, pages) for each in entry.values())
+    if isinstance(entry, list):
+        return bool(entry) and all(_missing(each, pages) for each in entry)
+    return entry in OPTIONAL and entry not in pages

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
@@ -121,10 +122,14 @@ class NoteView:
 
 @dataclass(frozen=True)
 class ClaimView:
+    """A claim on its paper's page; `verdict` and its `page` where it was held against evidence."""
+
     id: str
     statement: Prose
     version: int | None
     place: str | None
+    verdict: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ class PaperView:
     review: ReviewCard
     cells: Cells | None
     claims: tuple[ClaimView, ...]
+    verdicts: tuple[tuple[str, int], ...]  # how many claims have each; empty where none was computed
     notes: tuple[NoteView, ...]
     abstract: Prose
     sources: tuple[str, ...]
@@ -191,12 +197,13 @@ class Problem:
 
 @dataclass
 class Writer:
-    """Makes views; keeps the problems that it meets."""
+    """Makes views; keeps the problems that it meets. `verdicts` by the names of claims (key/id)."""
 
     taxonomy: Taxonomy
     resolve: Resolve
     repository: str | None
     problems: list[Problem] = field(default_factory=list)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def prose(self, key: str, name: str, text: str | None) -> Prose:
         """Prose of a review: paragraphs with references."""
@@ -229,9 +236,8 @@ class Writer:
             labels=labels,
             review=self.review(paper.key, paper.review or Review()),
             cells=self.cells(paper),
-            claims=tuple(
-                ClaimView(c.id, _plain(c.statement), c.arxiv_version, c.place) for c in paper.claims
-            ),
+            claims=(claims := self.claims(paper)),
+            verdicts=tuple(Counter(sorted(c.verdict for c in claims if c.verdict)).most_common()),
             notes=tuple(
                 NoteView(n.lang, n.source, n.kind == "screening", _plain(n.text)) for n in paper.notes
             ),
@@ -266,6 +272,17 @@ class Writer:
         return Cells(
             *(self.prose(paper.key, f"review.{name}", getattr(review, name)) for name in TABLE_CELLS)
         )
+
+    def claims(self, paper: Paper) -> tuple[ClaimView, ...]:
+        """The paper's claims with their verdicts. An id that is used twice names the first of the two."""
+        found: list[ClaimView] = []
+        for claim in paper.claims:
+            verdict = self.verdicts.get(f"{paper.key}/{claim.id}")
+            page = page_of_claim(paper.key, claim.id) if verdict else None
+            found.append(
+                ClaimView(claim.id, _plain(claim.statement), claim.arxiv_version, claim.place, verdict, page)
+            )
+        return tuple(found)
 
     def labels(self, paper: Paper) -> tuple[Label, ...]:
         """The paper's labels, confirmed first, each with who says so."""
@@ -322,6 +339,10 @@ def standings(paper: Paper) -> dict[str, str]:
 
 def page_of_paper(key: str) -> str:
     return f"papers/{key}.md"
+
+
+def page_of_claim(paper: str, claim: str) -> str:
+    return f"claims/{paper}/{claim}.md"
 
 
 def page_of_branch(branch: str) -> str:

@@ -1,0 +1,54 @@
+"""Pages of claims and of reported results. Loaded only where there are some: verdicts bring statistics with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kb.records.models import Paper
+from kb.render.claim_views import ClaimRow, claim_page, claim_row
+from kb.render.findings import CLAIMS, RESULTS, Findings
+from kb.render.places import Places
+from kb.render.result_views import benchmark_pages, method_pages, source_lines
+
+Add = Callable[..., None]
+"""Makes a page: path, template, values."""
+ORDER = ("contested", "refuted", "supported", "inconclusive", "stale", "untested")
+"""In which verdicts are listed: what surprises comes first."""
+
+
+def add_claims(
+    add: Add, found: Findings, papers: Mapping[str, Paper], places: Places, repository: str | None
+) -> None:
+    """A page for each claim, and their index."""
+    rows: dict[str, list[ClaimRow]] = {state: [] for state in ORDER}
+    moved: list[tuple[str, ClaimRow]] = []
+    for judged in found.judged:
+        paper = papers[judged.verdict.paper]
+        add(
+            (row := claim_row(judged, paper)).page,
+            "claim.md.j2",
+            claim=claim_page(judged, paper, places, repository),
+        )
+        rows[judged.state].append(row)
+        if judged.committed is not None and judged.committed != judged.state:
+            moved.append((judged.committed, row))
+    values: dict[str, Any] = {"total": len(found.judged), "rows": rows, "moved": moved}
+    add(CLAIMS, "claims.md.j2", **values)
+
+
+def add_results(add: Add, found: Findings, places: Places) -> None:
+    """A page for each benchmark and each method, and their index."""
+    benchmarks, methods = benchmark_pages(found, places), method_pages(found, places)
+    for page in benchmarks:
+        add(page.page, "results.md.j2", of="benchmark", page=page)
+    for page in methods:
+        add(page.page, "results.md.j2", of="method", page=page)
+    add(
+        RESULTS,
+        "results-index.md.j2",
+        benchmarks=benchmarks,
+        methods=methods,
+        sources=source_lines(found, places),
+        total=len(found.results.rows),
+    )
