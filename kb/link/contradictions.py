@@ -26,7 +26,7 @@ from kb.link.moderators import LEAST, Split, splits
 from kb.link.relations import State, decide, decide_cells
 from kb.link.scope import SIZES, Scope, Scopes, common, size_of
 from kb.records.claims import Claim, Metric, Relation
-from kb.records.results import Certainty, Method
+from kb.records.results import Certainty, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,14 @@ class Contradictions:
     compared: int
 
 
-def find(
-    claims: Sequence[tuple[str, Claim]], evidence: Evidence, methods: Mapping[str, Method]
-) -> Contradictions:
+def find(claims: Sequence[tuple[str, Claim]], evidence: Evidence, words: Vocabulary) -> Contradictions:
     """Every contradiction.
 
     Args:
         claims: (key of the record, claim).
-        methods: of the vocabulary, by name.
     """
     results, compared = _results(evidence)
-    scopes = Scopes(methods, (each.setting for each in evidence.every))
+    scopes = Scopes(words, (each.setting for each in evidence.every))
     return Contradictions(tuple(_claims(claims, evidence, scopes)), results, compared)
 
 

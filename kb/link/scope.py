@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kb.link.evidence import FULL, NONE, Setting
 from kb.records.claims import Arm, Claim, Conditions, Metric, Range, Relation
-from kb.records.results import Method, MethodKind
+from kb.records.results import MethodKind, Vocabulary
 
+_Word = TypeVar("_Word")
 _BITS = ("weight_bits", "act_bits", "kv_bits")
 
 
@@ -86,11 +88,13 @@ class Scopes:
     """Brings claims to one form.
 
     A family's name stands for its methods. A method that does not quantize leaves all bits at 16; of one that does, a
-    claim which leaves the bits open means those with which it was ever measured.
+    claim which leaves the bits open means those with which it was ever measured. A named model has one size and one origin,
+    a named benchmark one kind and difficulty.
     """
 
-    def __init__(self, methods: Mapping[str, Method], settings: Iterable[Setting]) -> None:
-        self._methods = methods
+    def __init__(self, words: Vocabulary, settings: Iterable[Setting]) -> None:
+        self._words = words
+        methods = self._methods = words.methods
         self._families: dict[str, set[str]] = {}
         for method in methods.values():
             self._families.setdefault(method.family, set()).add(method.name)
@@ -104,6 +108,8 @@ class Scopes:
         arm = claim.variant or Arm()
         held = Conditions() if claim.relation is Relation.LARGER_DROP else claim.conditions
         names = {name for each in arm.method for name in (self._families.get(each) or {each})}
+        models = [self._words.models.get(name) for name in held.model]
+        benchmarks = [self._words.benchmarks.get(name) for name in held.benchmark]
         bits = {axis: getattr(arm, axis) or self._open(names, axis) for axis in _BITS}
         return Scope(
             metric=claim.metric,
@@ -111,11 +117,11 @@ class Scopes:
             variant=arm.variant,
             baseline=_baseline(claim.baseline),
             model=held.model,
-            model_origin=tuple(held.model_origin),
-            task_kind=tuple(held.task_kind),
+            model_origin=tuple(held.model_origin) or _every(models, lambda model: model.origin),
+            task_kind=tuple(held.task_kind) or _every(benchmarks, lambda benchmark: benchmark.kind),
             benchmark=held.benchmark,
-            model_size_b=held.model_size_b,
-            difficulty=held.difficulty,
+            model_size_b=held.model_size_b or _span(models, lambda model: model.size_b),
+            difficulty=held.difficulty or _span(benchmarks, lambda benchmark: benchmark.difficulty),
             chain_length=held.chain_length,
             **bits,
         )
@@ -132,6 +138,17 @@ class Scopes:
                 return ()
             found |= measured
         return tuple(sorted(found))
+
+
+def _every(words: Sequence[_Word | None], what: Callable[[_Word], str]) -> tuple[str, ...]:
+    """What the named words are; () for any, if one of them is not known."""
+    found = [what(word) for word in words if word is not None]
+    return tuple(sorted(set(found))) if found and len(found) == len(words) else ()
+
+
+def _span(words: Sequence[_Word | None], what: Callable[[_Word], float | None]) -> Range | None:
+    found = [value for word in words if word is not None and (value := what(word)) is not None]
+    return Range(min=min(found), max=max(found)) if found and len(found) == len(words) else None
 
 
 def _baseline(arm: Arm | None) -> tuple[object, ...]:

@@ -195,7 +195,7 @@ def contradictions(config: Config) -> Contradictions:
     papers = open_library(config)
     results = _results(config, papers)
     claims = [(paper.key, claim) for paper in papers.values() for claim in paper.claims]
-    return find_contradictions(claims, load_evidence(config, papers, results), results.words.methods)
+    return find_contradictions(claims, load_evidence(config, papers, results), results.words)
 
 
 def gaps(config: Config) -> tuple[Matrix, Results]:

@@ -70,6 +70,31 @@ PAIRS: dict[str, tuple[dict[str, object], dict[str, object], bool]] = {
         LOWER | {"conditions": {"task_kind": ["science"]}},
         False,
     ),
+    "a model of another origin": (
+        NI | {"conditions": {"model": ["Large-32B"]}},
+        LOWER | {"conditions": {"model_origin": ["distilled"]}},
+        False,
+    ),
+    "a model of that origin": (
+        NI | {"conditions": {"model": ["Large-70B"]}},
+        LOWER | {"conditions": {"model_origin": ["distilled"]}},
+        True,
+    ),
+    "a model of another size": (
+        NI | {"conditions": {"model": ["Large-70B"]}},
+        LOWER | {"conditions": {"model_size_b": {"max": 8}}},
+        False,
+    ),
+    "a benchmark of another difficulty": (
+        NI | {"conditions": {"benchmark": ["Long"]}},
+        LOWER | {"conditions": {"difficulty": {"min": 4}}},
+        False,
+    ),
+    "a benchmark of another kind": (
+        NI | {"conditions": {"benchmark": ["Science"]}},
+        LOWER | {"conditions": {"task_kind": ["math"]}},
+        False,
+    ),
     "other difficulty": (
         NI | {"conditions": {"difficulty": {"max": 3}}},
         LOWER | {"conditions": {"difficulty": {"min": 4}}},
@@ -143,8 +168,7 @@ def test_a_planted_pair_is_a_contradiction_exactly_if_it_was_planted_as_one(name
     a, b, conflict = PAIRS[name]
     for pair in ((a, b), (b, a)):
         assert (
-            bool(find(_claims(*pair), evidence(*table(dict.fromkeys(SIZES, 0.0))), WORDS.methods).claims)
-            is conflict
+            bool(find(_claims(*pair), evidence(*table(dict.fromkeys(SIZES, 0.0))), WORDS).claims) is conflict
         )
 
 
@@ -157,7 +181,7 @@ def test_all_planted_claims_at_once_are_found_with_recall_and_precision() -> Non
             claims.append((f"p{at}{side}", _apart(claim(**fields), at)))
         if conflict:
             planted.add((f"p{at}a/c", f"p{at}b/c"))
-    found = {(one.a.name, one.b.name) for one in find(claims, evidence(), WORDS.methods).claims}
+    found = {(one.a.name, one.b.name) for one in find(claims, evidence(), WORDS).claims}
     assert len(found & planted) >= 0.95 * len(planted)
     assert len(found & planted) >= 0.9 * len(found)
 
@@ -182,7 +206,7 @@ def test_what_decides_between_two_claims_is_found_in_the_data() -> None:
         "Large-32B": 0.0,
         "Large-70B": 0.0,
     }
-    found = find(_claims(NI | {"margin": 1.5}, LOWER), evidence(*table(drops)), WORDS.methods).claims
+    found = find(_claims(NI | {"margin": 1.5}, LOWER), evidence(*table(drops)), WORDS).claims
     (one,) = found
     assert one.estimate is not None
     assert len(one.cells) == 24
@@ -195,7 +219,7 @@ def test_what_decides_between_two_claims_is_found_in_the_data() -> None:
 
 
 def test_a_size_that_decides_nothing_is_not_named() -> None:
-    found = find(_claims(NI, LOWER), evidence(*table(dict.fromkeys(SIZES, 5.0))), WORDS.methods).claims
+    found = find(_claims(NI, LOWER), evidence(*table(dict.fromkeys(SIZES, 5.0))), WORDS).claims
     assert found[0].reconciled == ()
 
 
@@ -218,9 +242,7 @@ def test_planted_disagreements_of_sources_are_found_with_recall_and_precision() 
     rows, conflicts, agreements = _planted_results()
     assert len(conflicts) > 10
     assert len(agreements) > 10
-    found = {
-        one.what for one in find([], evidence(*rows), WORDS.methods).results if "models of" not in one.what
-    }
+    found = {one.what for one in find([], evidence(*rows), WORDS).results if "models of" not in one.what}
     assert len(found & conflicts) >= 0.95 * len(conflicts)
     assert len(found & conflicts) >= 0.9 * len(found)
 
@@ -231,7 +253,7 @@ def test_chance_alone_is_no_contradiction() -> None:
         *table({"Large-14B": 0.0}, benchmarks=["Tiny"]),
         *table({"Large-14B": 3.3}, benchmarks=["Tiny"], source="other2025paper"),
     ]
-    made = find([], evidence(*rows), WORDS.methods)
+    made = find([], evidence(*rows), WORDS)
     assert made.compared == 1
     assert made.results == ()
 
