@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,49 +13,47 @@ from threading import Thread
 
 from kb.harness.sweep import Job, Report, run_job
 
-TRIES = 2
-"""A cell whose process was killed twice (by the system, for its memory) is given up."""
-
 
 @dataclass(frozen=True)
 class Local:
-    """Runs jobs in `workers` processes that are started afresh (spawn: torch does not survive a fork)."""
+    """Runs jobs in `workers` processes that are started afresh (spawn: torch does not survive a fork).
+
+    Where a process is killed (by the system, for its memory), the cells that ran are made again, one at a time; one
+    whose process is killed then, too, is given up.
+    """
 
     workers: int = 1
 
     def __call__(self, jobs: Sequence[Job], report: Report) -> None:
-        tries: Counter[str] = Counter()
         waiting = list(jobs)
         while waiting:
-            killed = self._until_one_is_killed(waiting, report)
-            for job in killed:
-                tries[job.run_id] += 1
-                if tries[job.run_id] >= TRIES:
+            for job in _until_one_is_killed(waiting, report, self.workers):
+                # One of those that ran; alone, there is no doubt which, and all the memory for it.
+                if _until_one_is_killed([job], report, 1):
                     report(job, "its process was killed twice: is there enough memory?")
-                else:
-                    waiting.append(job)
 
-    def _until_one_is_killed(self, waiting: list[Job], report: Report) -> list[Job]:
-        """Work off `waiting`; the jobs that ran when a process was killed, since nobody knows whose it was."""
-        running: dict[Future[str | None], Job] = {}
-        with ProcessPoolExecutor(
-            min(self.workers, len(waiting)), mp_context=get_context("spawn"), initializer=begin
-        ) as pool:
-            killed: list[Job] = []
-            while (waiting and not killed) or running:
-                try:
-                    while waiting and not killed and len(running) < self.workers:
-                        running[pool.submit(run_job, waiting[0])] = waiting[0]
-                        del waiting[0]  # one by one: what waits here was not killed
-                except BrokenProcessPool:
-                    pass  # those that are running say so
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job = running.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        killed.append(job)
-                    else:
-                        report(job, future.result())
-        return killed
+
+def _until_one_is_killed(waiting: list[Job], report: Report, workers: int) -> list[Job]:
+    """Work off `waiting`; the jobs that ran when a process was killed, since nobody knows whose it was."""
+    running: dict[Future[str | None], Job] = {}
+    killed: list[Job] = []
+    with ProcessPoolExecutor(
+        min(workers, len(waiting)), mp_context=get_context("spawn"), initializer=begin
+    ) as pool:
+        while (waiting and not killed) or running:
+            try:
+                while waiting and not killed and len(running) < workers:
+                    running[pool.submit(run_job, waiting[0])] = waiting[0]
+                    del waiting[0]  # one by one: what waits here was not killed
+            except BrokenProcessPool:
+                pass  # those that are running say so
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    killed.append(job)
+                else:
+                    report(job, future.result())
+    return killed
 
 
 def begin() -> None:

@@ -147,9 +147,10 @@ def test_processes_come_to_the_same_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_cell_that_always_kills_its_process_is_given_up(tmp_path: Path) -> None:
-    """And the others are done."""
-    report = sweep(cells(baseline=None, seed=0), tmp_path, Local(1), parts=Faulty(kills="rtn"))
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_cell_that_always_kills_its_process_is_given_up(tmp_path: Path, workers: int) -> None:
+    """And the others are done, also those that ran beside it."""
+    report = sweep(cells(baseline=None, seed=0), tmp_path, Local(workers), parts=Faulty(kills="rtn"))
     assert [(o.id.split("-")[1], o.state) for o in report.outcomes] == [
         ("none", State.DONE),
         ("rtn", State.FAILED),

@@ -127,6 +127,11 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """An optional part of a log; nothing where it is missing or something else."""
+    return value if isinstance(value, dict) else {}
+
+
 def section(data: Mapping[str, Any], name: str, file: str) -> dict[str, Any]:
     """A part of a log that must be an object.
 

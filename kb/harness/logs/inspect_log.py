@@ -21,6 +21,7 @@ from kb.harness.logs.imported import (
     imported,
     is_object_with,
     load_json,
+    mapping,
     parse_object,
     result,
     section,
@@ -93,13 +94,13 @@ def _manifest(
     header: Mapping[str, Any], spec: Mapping[str, Any], scorer: str, n: int, file: str
 ) -> dict[str, Any]:
     how = {
-        **_mapping((header.get("plan") or {}).get("config")),
-        **_mapping(spec.get("model_generate_config")),
+        **mapping((header.get("plan") or {}).get("config")),
+        **mapping(spec.get("model_generate_config")),
     }
-    args = _mapping(spec.get("model_args"))
-    config = _mapping(spec.get("config"))
-    data = _mapping(spec.get("dataset"))
-    packages = _mapping(spec.get("packages"))
+    args = mapping(spec.get("model_args"))
+    config = mapping(spec.get("config"))
+    data = mapping(spec.get("dataset"))
+    packages = mapping(spec.get("packages"))
     model = str(spec.get("model") or "")
     epochs = config.get("epochs") or 1
     return {
@@ -140,12 +141,8 @@ def _manifest(
     }
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _usage(sample: Any) -> dict[str, Any]:
-    return _mapping(_mapping(_mapping(sample).get("output")).get("usage"))
+    return mapping(mapping(mapping(sample).get("output")).get("usage"))
 
 
 def _result(sample: Any, task: str, scorer: str, where: str) -> SampleResult:
@@ -154,11 +151,11 @@ def _result(sample: Any, task: str, scorer: str, where: str) -> SampleResult:
     epoch = sample.get("epoch", 1)
     if not isinstance(epoch, int) or epoch < 1:
         raise DataError(f"{epoch!r} is no epoch", file=where, field="epoch")
-    attached = _mapping(sample.get("attachments"))
-    output = _mapping(sample.get("output"))
+    attached = mapping(sample.get("attachments"))
+    output = mapping(sample.get("output"))
     choices = output.get("choices") or [{}]
-    first = _mapping(choices[0])
-    text = _text(_mapping(first.get("message")).get("content", output.get("completion")), attached)
+    first = mapping(choices[0])
+    text = _text(mapping(first.get("message")).get("content", output.get("completion")), attached)
     score, answer, why = _score(sample, scorer)
     usage = _usage(sample)
     gold = sample.get("target", "")
@@ -182,8 +179,8 @@ def _result(sample: Any, task: str, scorer: str, where: str) -> SampleResult:
 def _score(sample: Mapping[str, Any], scorer: str) -> tuple[float | None, str | None, str]:
     """(score, answer, why)."""
     if error := sample.get("error"):
-        return None, None, f"unscored: the sample ended in an error: {_mapping(error).get('message', error)}"
-    found = _mapping(_mapping(sample.get("scores")).get(scorer))
+        return None, None, f"unscored: the sample ended in an error: {mapping(error).get('message', error)}"
+    found = mapping(mapping(sample.get("scores")).get(scorer))
     if not found:
         return None, None, "unscored: no scorer judged it"
     value, answer = found.get("value"), found.get("answer")
@@ -201,14 +198,14 @@ def _text(content: Any, attached: Mapping[str, Any]) -> str:
         return str(attached.get(key, content)) if key != content else content
     parts = []
     for part in content if isinstance(content, list) else []:
-        if _mapping(part).get("type") == "reasoning":
+        if mapping(part).get("type") == "reasoning":
             parts.append(f"<think>{_text(part.get('reasoning', ''), attached)}</think>")
-        elif _mapping(part).get("type") == "text":
+        elif mapping(part).get("type") == "text":
             parts.append(_text(part.get("text", ""), attached))
     return "\n".join(parts)
 
 
 def _prompt(given: Any, attached: Mapping[str, Any]) -> str:
     if isinstance(given, list):
-        return "\n\n".join(_text(_mapping(message).get("content", ""), attached) for message in given)
+        return "\n\n".join(_text(mapping(message).get("content", ""), attached) for message in given)
     return _text(given, attached)

@@ -24,6 +24,7 @@ from kb.harness.logs.imported import (
     imported,
     is_object_with,
     load_json,
+    mapping,
     only_results,
     parse_object,
     read_text,
@@ -71,7 +72,7 @@ def parse(path: Path) -> list[ImportedRun]:
             found_one = _result(row, task, metric, file.name, line)
             once.check(f"document {found_one.id}", found_one.id, line)
             results.append(found_one)
-        manifest = _manifest(log, path.name, task, _mapping(config), metric, len(rows))
+        manifest = _manifest(log, path.name, task, mapping(config), metric, len(rows))
         runs.append(imported(manifest, results))
     return runs
 
@@ -108,13 +109,9 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _metric(config: Any, rows: list[dict[str, Any]]) -> str:
-    listed = [str(_mapping(item).get("metric_name")) for item in _mapping(config).get("metrics") or []]
-    measured = list(_mapping(rows[0].get("metric"))) if rows else []
+    listed = [str(mapping(item).get("metric_name")) for item in mapping(config).get("metrics") or []]
+    measured = list(mapping(rows[0].get("metric"))) if rows else []
     return next((name for name in listed if name in measured), measured[0] if measured else "")
 
 
@@ -122,8 +119,8 @@ def _manifest(
     log: Mapping[str, Any], file: str, task: str, config: Mapping[str, Any], metric: str, n: int
 ) -> dict[str, Any]:
     general = section(log, "config_general", file)
-    model = _mapping(general.get("model_config"))
-    how = _mapping(model.get("generation_parameters"))
+    model = mapping(general.get("model_config"))
+    how = mapping(model.get("generation_parameters"))
     version = general.get("lighteval_sha")
     return {
         "source": {"tool": "lighteval", "version": version if version != "?" else None, "log": file},
@@ -181,7 +178,7 @@ def _result(row: Mapping[str, Any], task: str, metric: str, file: str, line: int
     )
     if len(texts) > 1:  # one score for all completions together
         why += f" over {len(texts)} completions"
-    found = _mapping(doc.get("specific")).get("extracted_predictions") or []
+    found = mapping(doc.get("specific")).get("extracted_predictions") or []
     return result(
         id=str(doc.get("id", line - 1)),
         group=task,

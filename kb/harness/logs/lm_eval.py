@@ -22,6 +22,7 @@ from kb.harness.logs.imported import (
     imported,
     is_object_with,
     load_json,
+    mapping,
     only_results,
     parse_object,
     read_text,
@@ -99,7 +100,7 @@ def _runs(log: Mapping[str, Any], file: str, task: str, config: Any, samples: Pa
         chosen = str(row.get("filter", "none"))
         once.check(f"document {row['doc_id']} under filter {chosen}", (row["doc_id"], chosen), line)
         rows.setdefault(chosen, []).append((line, row))
-    counts = (log.get("n-samples") or {}).get(task) or {}
+    counts = mapping(log.get("n-samples")).get(task) or {}
     if not rows:
         complete(0, counts.get("effective"), samples.name)
     for chosen, found in rows.items():
@@ -111,7 +112,7 @@ def _runs(log: Mapping[str, Any], file: str, task: str, config: Any, samples: Pa
 
 def _metric(config: Any, row: Mapping[str, Any]) -> str:
     listed = [
-        item.get("metric") for item in (config or {}).get("metric_list") or [] if isinstance(item, Mapping)
+        item.get("metric") for item in mapping(config).get("metric_list") or [] if isinstance(item, Mapping)
     ]
     return next((str(name) for name in [*listed, *row["metrics"]] if name in row), "")
 
@@ -144,14 +145,14 @@ def _manifest(
         },
         "task": {
             "name": task,
-            "version": (log.get("versions") or {}).get(task),
-            "hash": (log.get("task_hashes") or {}).get(task),
-            "data": (config or {}).get("dataset_path"),
-            "data_config": (config or {}).get("dataset_name"),
+            "version": mapping(log.get("versions")).get(task),
+            "hash": mapping(log.get("task_hashes")).get(task),
+            "data": mapping(config).get("dataset_path"),
+            "data_config": mapping(config).get("dataset_name"),
             "filter": chosen,
             "metric": metric,
             "n": len(rows),
-            "n_shot": (log.get("n-shot") or {}).get(task),
+            "n_shot": mapping(log.get("n-shot")).get(task),
             "seed": how.get("random_seed"),
             "fewshot_seed": how.get("fewshot_seed"),
             "limit": how.get("limit"),
@@ -163,7 +164,7 @@ def _manifest(
             "temperature": (greedy.get("temperature") if sampled else 0.0) if generates else None,
             "top_p": greedy.get("top_p"),
             "stop": greedy.get("until"),
-            "samples_per_item": (config or {}).get("repeats"),
+            "samples_per_item": mapping(config).get("repeats"),
             "seed": how.get("torch_seed") if generates else None,
         },
         "engine": {
