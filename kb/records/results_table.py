@@ -46,6 +46,7 @@ _SETTING = (
     re.compile(r"(?P<base>[^+]+?)\s*\+\s*(?P<rest>.+)"),
     re.compile(r"(?P<base>\S+)\s+(?P<rest>.+)"),
 )
+_FORMAT = re.compile(r"(?:(?:u?int|fp|w)\d+(?:a\d+)?(?:kv\d+)?(?:g\d+)?|\d+(?:\.\d+)?-?bits?)", re.I)
 _AVERAGE = re.compile(r"([0-9.]+)\s*(?:avg|average|bpw)", re.I)
 _RUNS = re.compile(r"(\d+)\s*_?(?:seeds?|runs?|tries|samples|passes)", re.I)
 _ONE_SEED = re.compile(r"seed_?\d+")
@@ -86,7 +87,8 @@ def method_of(spelling: str, methods: Spellings) -> tuple[str, str | None] | Non
     for pattern in _SETTING:
         found = pattern.fullmatch(spelling.strip())
         if found and (name := methods.find(found["base"])):
-            return name, re.sub(r"\s*,\s*", ", ", " ".join(found["rest"].split()))
+            rest = found["rest"].strip()  # INT4 and W4A8 are no settings: the bits say as much
+            return name, None if _FORMAT.fullmatch(rest) else re.sub(r"\s*,\s*", ", ", " ".join(rest.split()))
     return None
 
 

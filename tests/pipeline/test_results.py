@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from kb.config import load_config
 from kb.errors import DataError, UsageError
 from kb.pipeline.results import import_table, open_results
 from kb.pipeline.results_query import ResultQuery, select_results
 from tests.pipeline.kbase import KnowledgeBase
 from tests.reported import line, write_rows, write_words
 
+ROOT = Path(__file__).parents[2]
+FACTS = ROOT.parent / "shared" / "data" / "facts"
 RECORD = 'title: Frugal Chains\nauthors: [Ada Almeida]\nidentifiers:\n  arxiv_id: "2401.10000"\n'
 COLUMNS = "paper_arxiv_id,model,method,weight_bits,benchmark,metric,score,baseline_score"
 
@@ -152,3 +155,11 @@ def test_a_row_is_shown_with_its_drop_and_its_interval(several: KnowledgeBase) -
     assert by_method["kvquant", "Essay"].interval is None
     assert by_method["kvquant", "Essay"].drop == -1
     assert by_method["none", "Quiz"].drop is None
+
+
+@pytest.mark.skipif(not FACTS.is_dir(), reason="the table of collected figures is not here")
+def test_the_table_that_the_committed_rows_came_from_brings_nothing_new() -> None:
+    """Every figure of it is in results/, under the same words."""
+    file, spread = (FACTS / f"reported_results_dev{name}.csv" for name in ("", "_spread"))
+    done = import_table(load_config(ROOT, {}), file, spread, dry_run=True)
+    assert (sum(done.same.values()), done.new, done.other, done.doubts) == (825, {}, (), ())

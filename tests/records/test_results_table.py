@@ -79,6 +79,9 @@ def test_a_row_is_put_in_the_words_of_the_vocabulary(tmp_path: Path) -> None:
         ("KVQuant*[pre-bias]", "kvquant", "pre-bias"),
         ("GPTQ (a user's run)", "gptq", "a user's run"),
         ("GPTQ groups of 128", "gptq", "groups of 128"),
+        ("AWQ INT4", "awq", None),
+        ("AWQ (w4a16g128)", "awq", None),
+        ("GPTQ 3-bit", "gptq", None),
         ("BF16", "none", None),
     ],
 )
