@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kb.link.contradictions import cannot_both_hold, find
-from kb.records.claims import Claim
+from kb.records.claims import Claim, Range
 from kb.records.results import ReportedResult
 from tests.link.planted import SIZES, WORDS, claim, evidence, table
 
@@ -173,7 +173,7 @@ def test_a_planted_pair_is_a_contradiction_exactly_if_it_was_planted_as_one(name
 
 
 def test_all_planted_claims_at_once_are_found_with_recall_and_precision() -> None:
-    """Every planted pair in one base, each kept apart by a model of its own: no pair hides or invents another."""
+    """Every planted pair in one base, each kept apart by a chain length of its own: no pair hides or invents another."""
     claims: list[tuple[str, Claim]] = []
     planted = set()
     for at, (a, b, conflict) in enumerate(PAIRS.values()):
@@ -187,10 +187,11 @@ def test_all_planted_claims_at_once_are_found_with_recall_and_precision() -> Non
 
 
 def _apart(one: Claim, at: int) -> Claim:
-    """The claim about a model of its own; a comparison of conditions, which no condition narrows, about its own method."""
+    """The claim about a chain length of its own; a comparison, which no condition narrows, about a method of its own."""
     if one.contrast is None:
+        place = Range(min=at, max=at)
         return one.model_copy(
-            update={"conditions": one.conditions.model_copy(update={"model": (f"Model {at}",)})}
+            update={"conditions": one.conditions.model_copy(update={"chain_length": place})}
         )
     assert one.variant is not None
     return one.model_copy(update={"variant": one.variant.model_copy(update={"method": (f"method-{at}",)})})
