@@ -7,6 +7,7 @@ needs neither it nor its weights.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,10 +94,16 @@ class SentenceEmbedder:
                 self._loaded = self._open()
             except (ImportError, OSError, ValueError, RuntimeError) as error:
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
-                raise EmbedderError(
-                    f"the model {self.name} cannot be loaded: {reason}",
-                    fix="pip install 'kb-survey[classify]', or correct [classify] model in kb.toml",
-                ) from error
+                fix = "pip install 'kb-survey[classify]', or correct [classify] model in kb.toml"
+                if (
+                    self._offline
+                    and self._model_name
+                    and isinstance(error, OSError)
+                    and not Path(self.name).exists()
+                ):
+                    reason = "it is not on this machine, and kb downloads none"
+                    fix = f"hf download {self.name}, or correct [classify] model in kb.toml"
+                raise EmbedderError(f"the model {self.name} cannot be loaded: {reason}", fix=fix) from error
         return self._loaded
 
     def _open(self) -> Any:
@@ -105,11 +112,13 @@ class SentenceEmbedder:
             os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         path = self._model_name or _packaged()
+        for name in ("torchao", "torch.utils._pytree"):  # if it is there: of GPU kernels that it does without
+            logging.getLogger(name).setLevel(logging.ERROR)
         import torch
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
+        from transformers.utils.logging import disable_progress_bar
 
-        logging.disable_progress_bar()
+        disable_progress_bar()
         model = SentenceTransformer(path, device="cpu", local_files_only=self._offline)
         model.max_seq_length = min(MAX_TOKENS, model.max_seq_length or MAX_TOKENS)
         if self._half if self._half is not None else multiplies_half():
