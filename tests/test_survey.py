@@ -7,6 +7,8 @@ import yaml
 
 from kb.config import load_config
 from kb.pipeline.check import Severity, check
+from kb.pipeline.claims import check as check_claims
+from kb.pipeline.claims import contradictions
 from kb.pipeline.store import Store, open_store
 from kb.text import normal_title
 
@@ -81,3 +83,20 @@ def test_labels_name_their_witnesses(store: Store) -> None:
     assert labels
     assert {label.state.value for label in labels if label.by.value != "person"} == {"proposed"}
     assert {label.branch for label in labels} <= set(store.taxonomy.branches)
+
+
+def test_every_committed_verdict_follows_from_the_committed_evidence(store: Store) -> None:
+    judged, moved = check_claims(store.config)
+    assert [str(one) for one in moved] == []
+    assert len(judged) >= 60
+    assert len({one.verdict.paper for one in judged}) >= 25
+
+
+def test_the_surveys_own_contradiction_is_found_with_the_size_that_decides_it(store: Store) -> None:
+    """One review says that 4 bits degrade complex reasoning, another that 4-bit weights are lossless."""
+    found = {(one.a.claim.id, one.b.claim.id): one.reconciled for one in contradictions(store.config).claims}
+    split = found["w4-degrades-hard-reasoning", "w4-weights-lossless"][0]
+    assert split.axis == "model size"
+    assert split.sides[0].what == "model size up to 8B"
+    assert split.sides[0].state == "bears out w4-degrades-hard-reasoning"
+    assert split.sides[1].estimate.value > -1.0 > split.sides[0].estimate.value
