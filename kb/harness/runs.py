@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 
 from filelock import FileLock, Timeout
 
-from kb.errors import DataError, KbError, LockError, UsageError
+from kb.errors import DataError, KbError, LockError, RunStopped, UsageError
 from kb.harness.manifest import COMPLETE, IMPORTED, RUNNING, dump_manifest, first_difference
 from kb.harness.results import SampleResult
 
@@ -187,7 +187,11 @@ class RunWriter:
         write_file(self.folder / MANIFEST, dump_manifest(self.manifest))
 
     def append(self, results: Sequence[SampleResult]) -> None:
-        """Add results; they are on the disk when this returns."""
+        """Add results; they are on the disk when this returns.
+
+        Raises:
+            RunStopped: the disk takes no more.
+        """
         if self._stream is None or not results:
             return
         try:
@@ -195,8 +199,10 @@ class RunWriter:
             self._stream.flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise KbError(
-                f"cannot be written: {error.strerror or error}", file=self.folder / SAMPLES
+            raise RunStopped(
+                f"cannot be written: {error.strerror or error}",
+                file=self.folder / SAMPLES,
+                fix="make room; the same command goes on from what was kept",
             ) from error
         self.done |= {(result.id, result.k): result for result in results}
 

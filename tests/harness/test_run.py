@@ -159,14 +159,14 @@ def test_a_disk_that_fills_up_costs_one_batch(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from kb.errors import KbError\n"
+        "from kb.errors import RunStopped\n"
         "from kb.harness.run import run\n"
         "from tests.harness.fakes import FakeParts\n"
         "from tests.harness.test_run import spec\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "try:\n"
         "    run(spec(n=100), Path(sys.argv[1]), parts=FakeParts())\n"
-        "except KbError as error:\n"
+        "except RunStopped as error:\n"
         "    print(error.message)\n"
     )
     done = subprocess.run(
