@@ -19,6 +19,7 @@ from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
+from kb.cli_predict import predict
 from kb.cli_results import results
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
@@ -83,7 +84,7 @@ class _Commands(Sections):
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
-        "Measuring": ("eval", "results", "claims", "gaps"),
+        "Measuring": ("eval", "results", "claims", "gaps", "predict"),
         "The site": ("build", "serve"),
     }
 
@@ -509,6 +510,7 @@ cli.add_command(eval_)
 cli.add_command(claims)
 cli.add_command(gaps)
 cli.add_command(results)
+cli.add_command(predict)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
