@@ -16,7 +16,9 @@ _STATES = ("supported", "refuted", "contested", "inconclusive", "untested", "sta
 _NEAR = 12  # results that nearly count, shown at most
 
 
-@click.group()
+@click.group(
+    epilog=examples("kb claims list --state refuted", "kb claims show feng2025efficient", "kb claims check")
+)
 def claims() -> None:
     """Claims of the papers, and what the evidence says of them.
 

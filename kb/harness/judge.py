@@ -66,13 +66,11 @@ def result_of(
 def answer_place(text: str, extracted: str | None) -> tuple[int, int] | None:
     """Where in `text` the extracted answer stands, [start, end) in characters: the last place that reads like it.
 
-    Letters stand alone there, if they do anywhere: the answer B is not the first letter of "Because".
+    It stands alone there, if it does anywhere: the answer B is not the first letter of "Because", nor 4 a part of 54.
     """
     if not extracted:
         return None
-    if not extracted.isdigit() and (
-        alone := list(re.finditer(rf"(?<!\w){re.escape(extracted)}(?!\w)", text))
-    ):
+    if alone := list(re.finditer(rf"(?<!\w){re.escape(extracted)}(?!\w)", text)):
         return alone[-1].span()
     start = text.rfind(extracted)
     return (start, start + len(extracted)) if start >= 0 else None

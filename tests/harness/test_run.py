@@ -343,6 +343,7 @@ def test_the_answer_is_the_last_place_that_reads_like_it() -> None:
     """Steps may hold the same number."""
     assert answer_place("b=46;#46", "46") == (6, 8)
     assert answer_place("The answer is B. Because ABBA", "B") == (14, 15)
+    assert answer_place("b=#4;c=54;#54", "4") == (3, 4)
     assert answer_place("one half", "1/2") is None
     assert answer_place("", None) is None
 
