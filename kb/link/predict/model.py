@@ -1,9 +1,12 @@
-"""The prediction: a Gaussian process and trees, half and half, and intervals from how far off they are on the unseen.
+"""The prediction: a Gaussian process and trees, and intervals from how far off they are on the unseen.
+
+Both count half up to 4 bits. Above, the trees count for less with every bit (as much as the error of rounding shrinks):
+they know nothing of scale, and would carry a loss at 4 bits over to 8.
 
 Intervals are conformal (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive Inference for
 Regression", JASA 113, 2018, section 5.2): errors on configurations that were left out, each divided by how hard the case
 looks; cross-conformal (Vovk, Annals of Mathematics and AI 74, 2015), since there is too little to hold some back. How hard
-a case looks: the process's own deviation, how far the two halves are apart, and the noise of counting right answers.
+a case looks: the process's own deviation, how far it and the trees are apart, and the noise of counting right answers.
 Errors below and above are taken apart, because a model can lose everything and gain little. For what lies outside the
 evidence the errors are those on whole sources left out.
 """
@@ -119,11 +122,11 @@ def bounds(errors: Sequence[float], level: int) -> tuple[float, float]:
 def blend(
     cases: Sequence[Case], mean: np.ndarray, deviation: np.ndarray, trees: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both halves as scores in percent, and how hard each case looks, in points."""
+    """Scores in percent from what both say, and how hard each case looks, in points."""
     columns = Columns(cases)
     start = kernel.logit(columns.baseline)
     one, other = kernel.percent_of(start + mean), kernel.percent_of(start + trees)
-    scores = (one + other) / 2.0
+    scores = one + 0.5 * np.minimum(1.0, 2.0 ** (4.0 - columns.bits.min(axis=1))) * (other - one)
     spread = kernel.percent_of(start + mean + deviation) - kernel.percent_of(start + mean - deviation)
     share = np.clip(scores, 3.0, 97.0) / 100.0
     counting = 1e4 * share * (1.0 - share) / columns.items
