@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kb.errors import UsageError
-from kb.harness.stats.equivalence import Equivalence, tost_paired
+from kb.harness.stats import Pairs, tango
+from kb.harness.stats.paired import tango_z
 from kb.link.cells import Cell
 
 PAIRED = 0.8
@@ -134,11 +135,51 @@ def _sampling(units: Sequence[Unit], correlation: float) -> float:
     return total / len(units) ** 2
 
 
-def exact(cells: Sequence[Cell], margin: float) -> Equivalence | None:
-    """Of a single run held against its baseline: two one-sided tests by Tango's score (`kb.harness.stats.tost_paired`)."""
-    if len(cells) != 1 or cells[0].pairs is None:
-        return None
-    return tost_paired(cells[0].pairs, margin / 100, ALPHA)
+@dataclass(frozen=True)
+class PairedEstimate(Estimate):
+    """One run held against its baseline, right or wrong once an item: every test is one of the pairs themselves.
+
+    Against 0 the exact McNemar test, one-sided (a binomial test of the discordant items); against another bound, and for the
+    interval, Tango's score test (see `kb.harness.stats`).
+    """
+
+    pairs: Pairs
+
+    def interval(self, level: float = 1 - 2 * ALPHA) -> tuple[float, float]:
+        made = tango(self.pairs, level)
+        return 100 * made.low, 100 * made.high
+
+    def p_above(self, bound: float) -> float:
+        return self._p(bound, self.pairs, bound)
+
+    def p_below(self, bound: float) -> float:
+        return self._p(-bound, self.pairs.swapped(), bound)
+
+    def _p(self, bound: float, pairs: Pairs, asked: float) -> float:
+        from scipy import stats
+
+        if asked == 0:
+            discordant = round(pairs.only_a + pairs.only_b)
+            if not discordant:
+                return 1.0
+            return float(stats.binomtest(round(pairs.only_b), discordant, alternative="greater").pvalue)
+        if not -100 < bound < 100:
+            return 0.0 if bound <= -100 else 1.0
+        return float(stats.norm.sf(tango_z(pairs, bound / 100)))
+
+
+def estimate(cells: Sequence[Cell]) -> Estimate:
+    """One run by its pairs, everything else by `pool`.
+
+    Raises:
+        UsageError: no cells.
+    """
+    if len(cells) == 1 and (pairs := cells[0].pairs) is not None:
+        pooled = pool(cells)
+        return PairedEstimate(
+            pooled.value, pooled.se, math.inf, 1, 1, f"{pairs.n:.0f} pairs: exact McNemar, Tango", pairs
+        )
+    return pool(cells)
 
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.link.cells import Cell
-from kb.link.effects import ALPHA, Estimate, Unit, exact, pool, pool_units
+from kb.link.effects import ALPHA, Estimate, Unit, estimate, pool, pool_units
 from kb.records.claims import Axis, Claim, Metric, Relation
 
 
@@ -68,15 +68,8 @@ def decide_cells(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) 
         return _monotone(claim, cells)
     if not cells:
         return None
-    made = decide(claim, pool(cells))
-    paired = (
-        exact(cells, claim.margin or 0.0)
-        if claim.metric is Metric.ACCURACY and claim.unit == "points"
-        else None
-    )
-    if paired is not None and claim.relation is Relation.NON_INFERIOR:
-        return Outcome(made.estimate, paired.p_drop, 0.0 if paired.worse else 1.0)
-    return made
+    in_points = claim.metric is Metric.ACCURACY and claim.unit == "points"
+    return decide(claim, estimate(cells) if in_points else pool(cells))
 
 
 def _larger_drop(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) -> Outcome | None:
