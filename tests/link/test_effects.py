@@ -145,7 +145,7 @@ def test_a_cell_of_runs_is_paired() -> None:
     (two, four) = cells([1, 1, 1, 1, 1, 1], [1, 1, 0, 1, 1, 0])
     assert [two.effect, four.effect] == pytest.approx([-100 / 3, -100 / 3])
     assert two.pairs is not None
-    assert two.pairs.cells == (2, 1, 0, 0)
+    assert list(two.pairs.cells) == [2, 1, 0, 0]
     assert two.paired
 
 
