@@ -20,6 +20,7 @@ from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_parts import Sections, examples, json_option
 from kb.cli_predict import predict
+from kb.cli_records import schema
 from kb.cli_results import results
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
@@ -82,6 +83,7 @@ class _Commands(Sections):
     sections: ClassVar = {
         "Getting papers": ("sync", "import", "new"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
+        "Editing": ("schema",),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
@@ -497,6 +499,10 @@ def serve(state: _State, port: int) -> int:
     run(state.config(), port=port)
     return EXIT_OK
 
+
+# Editing
+
+cli.add_command(schema)
 
 # Sorting
 

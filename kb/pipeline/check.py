@@ -14,6 +14,7 @@ from pathlib import Path
 from kb.config import Config
 from kb.errors import ConfigError, DataError
 from kb.link.adds_up import RESULT_CHECKS
+from kb.pipeline.schemas import FOLDER, schema_texts
 from kb.pipeline.store import Store, open_store
 from kb.reconcile.match import UNLIKE, likeness
 from kb.records.candidates import how_to_decide
@@ -305,6 +306,23 @@ def rows_name_records(store: Store) -> Iterator[Found]:
         )
 
 
+def schemas_are_current(store: Store) -> Iterator[Found]:
+    """What stands under schema/ is what the program makes of the models, the taxonomy and the words of results/."""
+    folder = store.config.root / FOLDER
+    if not folder.is_dir():
+        return
+    for name, text in schema_texts(store.config, store.taxonomy, store.results.words).items():
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            yield _warn("there is no such file", fix="kb schema --write", file=f"{FOLDER}/{path.name}")
+        elif path.read_text(encoding="utf-8") != text:
+            yield _warn(
+                "is not what kb makes: it is old, or was edited by hand",
+                fix="kb schema --write; what it says comes from kb/records, taxonomy.yaml and results/_*.yaml",
+                file=f"{FOLDER}/{path.name}",
+            )
+
+
 def unlabelled(store: Store) -> Iterator[Found]:
     """No source says where the paper belongs."""
     for key, paper in store.library.items():
@@ -356,6 +374,7 @@ CHECKS: dict[str, Check] = {
     "decisions": decisions_name_records,
     "deleted-records": rows_name_records,
     "unlabelled": unlabelled,
+    "schemas": schemas_are_current,
     **{name: _of_results(name) for name in RESULT_CHECKS},
 }
 """Every check by name, besides `loads`: that every file can be read at all."""

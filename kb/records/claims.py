@@ -23,10 +23,10 @@ import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from kb.records.value import Line, Text, Value, checked
+from kb.records.value import Line, Text, Value, checked, one_of
 
 
 class Relation(StrEnum):
@@ -106,7 +106,12 @@ class Strength(StrEnum):
 
 
 class Range(Value):
-    """From `min` to `max`, both included."""
+    """From `min` to `max`, both included.
+
+    Attributes:
+        min: the lower end; without it, there is none.
+        max: the upper end; without it, there is none.
+    """
 
     min: float | None = None
     max: float | None = None
@@ -130,12 +135,15 @@ class Range(Value):
         return f"up to {self.max:g}" if self.min is None else f"{self.min:g} to {self.max:g}"
 
 
+_SLUG = r"[a-z0-9][a-z0-9.+-]*"
+_CLAIM_ID = r"[a-z0-9][a-z0-9-]*"
 Slug = Annotated[
     str,
     checked(
-        re.compile(r"[a-z0-9][a-z0-9.+-]*").fullmatch,
+        re.compile(_SLUG).fullmatch,
         "is not a name of the vocabulary",
         "write lower-case letters, digits and hyphens, as in results/_methods.yaml",
+        pattern=_SLUG,
     ),
 ]
 Bits = tuple[Annotated[float, Field(gt=0, le=32)], ...]
@@ -149,6 +157,7 @@ class Arm(Value):
     Attributes:
         method: names or families of results/_methods.yaml; "none" is the model as it is.
         variant: a special setting of the method (an ablation); without it, rows of special settings do not count.
+        weight_bits, act_bits, kv_bits: bits of the weights, the activations and the KV cache, such as [4] or [3, 4].
     """
 
     method: Names = ()
@@ -162,6 +171,10 @@ class Conditions(Value):
     """Where the claim is said to hold. Models of the harness count only where `model_origin` names them.
 
     Attributes:
+        model: names of results/_models.yaml.
+        benchmark: names of results/_benchmarks.yaml.
+        model_origin: how the model came by its reasoning.
+        task_kind: what the benchmark asks for.
         model_size_b: parameters in billions; of a mixture of experts, all of them.
         difficulty: of the benchmark, 1 (grade school) to 5 (olympiad).
         chain_length: steps, where a task knows them.
@@ -177,42 +190,87 @@ class Conditions(Value):
 
 
 class Veto(Value):
-    """Evidence that a person takes out, and why. `ref` may hold * for any text."""
+    """Evidence that a person takes out, and why.
+
+    Attributes:
+        ref: of the evidence; * stands for any text.
+        reason: why it does not count.
+    """
 
     ref: Line
     reason: Line
 
 
 class Evidence(Value):
-    """What a person adds to, or takes from, what the matcher found. Patterns over the refs of evidence."""
+    """What a person adds to, or takes from, what the matcher found. Patterns over the refs of evidence.
+
+    Attributes:
+        attach: what counts as well.
+        veto: what does not count.
+    """
 
     attach: tuple[Line, ...] = ()
     veto: tuple[Veto, ...] = ()
+
+
+def _asks_for(field: str, *relations: Relation) -> JsonValue:
+    """In JSON Schema: a claim of one of these relations needs `field`."""
+    among: JsonValue = {"enum": [each.value for each in relations]}
+    return {
+        "if": {"properties": {"relation": among}, "required": ["relation"]},
+        "then": {"required": [field]},
+    }
+
+
+# What `Claim._faults` finds, as far as an editor can check it.
+_BELONGS: list[JsonValue] = [
+    _asks_for("variant", *Relation),
+    _asks_for("margin", Relation.NON_INFERIOR, Relation.NO_DIFFERENCE),
+    _asks_for("along", Relation.MONOTONE),
+    _asks_for("contrast", Relation.LARGER_DROP),
+]
 
 
 class Claim(Value):
     """Something a paper says that can be checked, pinned to the version that says it.
 
     Attributes:
+        id: its name within the record, for ever: verdicts and pages are named by it.
+        statement: what the paper says, in our own words.
+        relation: how variant and baseline compare; without one, nothing is held against the claim.
+        metric: what is measured.
+        unit: of the margin.
+        factor: how many times larger a larger_drop is.
+        along: what a monotone effect is ordered by.
+        falling: a monotone effect falls instead of rising.
+        variant: what is compared.
+        baseline: what it is compared with; without one, the same model at full precision.
+        conditions: where it is said to hold.
+        contrast: the conditions of the smaller drop.
+        arxiv_version: the version of the paper that says so.
+        place: where it says so, such as Table 2 or p. 7.
+        strength: shown in figures, said in the text, or offered as an explanation.
+        evidence: what a person adds to, or takes from, the evidence.
         margin: in the metric's own unit (points of 100 for accuracy), or in percent of the baseline with `unit`.
         each: it is said of every cell, not of their mean.
     """
 
+    model_config = ConfigDict(json_schema_extra={"allOf": _BELONGS})
+
     id: Annotated[
         str,
         checked(
-            re.compile(r"[a-z0-9][a-z0-9-]*").fullmatch,
+            re.compile(_CLAIM_ID).fullmatch,
             "cannot be a claim's id",
             "write lower-case letters, digits and hyphens",
+            pattern=_CLAIM_ID,
         ),
     ]
     statement: Text
     relation: Relation | None = None
     metric: Metric = Metric.ACCURACY
     margin: Annotated[float, Field(ge=0)] | None = None
-    unit: Annotated[
-        str, checked({"points", "percent"}.__contains__, "is no unit", "write points or percent")
-    ] = "points"
+    unit: Annotated[str, one_of("points", "percent", what="is no unit")] = "points"
     factor: Annotated[float, Field(gt=0)] | None = None
     along: Axis | None = None
     falling: bool = False
@@ -222,7 +280,7 @@ class Claim(Value):
     conditions: Conditions = Conditions()
     contrast: Conditions | None = None
     arxiv_version: Annotated[int, Field(ge=1, le=999)] | None = None
-    place: Line | None = None  # "Table 2", "p. 7"
+    place: Line | None = None
     strength: Strength = Strength.STATED
     evidence: Evidence = Evidence()
 

@@ -27,14 +27,31 @@ def _is_key(value: str) -> bool:
         return False
 
 
-Key = Annotated[str, checked(_is_key, "cannot be a record's key", "write one such as liu2025quantization")]
+Key = Annotated[
+    str,
+    checked(
+        _is_key,
+        "cannot be a record's key",
+        "write one such as liu2025quantization",
+        pattern=r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
+    ),
+]
 IdKind = Annotated[
-    str, checked(KINDS.__contains__, "is no kind of identifier", f"one of: {', '.join(KINDS)}")
+    str,
+    checked(KINDS.__contains__, "is no kind of identifier", f"one of: {', '.join(KINDS)}", enum=KINDS),
 ]
 
 
 class Pair(Value):
-    """Two things that a person compared. Each is a record's key or a reference to an entry."""
+    """Two things that a person compared. Each is a record's key or a reference to an entry.
+
+    Attributes:
+        a: the one.
+        b: the other.
+        by: who decided.
+        date: when.
+        reason: why.
+    """
 
     a: Line
     b: Line
@@ -47,7 +64,16 @@ class Pair(Value):
 
 
 class Rejection(Value):
-    """A work that stays out of the survey, whoever names it. `key` is that of the record it had; no other gets it."""
+    """A work that stays out of the survey, whoever names it. `key` is that of the record it had; no other gets it.
+
+    Attributes:
+        key: of the record that it had.
+        title: of the work.
+        identifiers: by which it is recognised.
+        reason: why it stays out; it is shown.
+        by: who decided.
+        date: when.
+    """
 
     key: Key | None = None
     title: Line | None = None
@@ -58,7 +84,14 @@ class Rejection(Value):
 
 
 class Merge(Value):
-    """The record `gone` was the same work as `into`. `kb unmerge` undoes it from papers/_merged/."""
+    """The record `gone` was the same work as `into`. `kb unmerge` undoes it from papers/_merged/.
+
+    Attributes:
+        gone: the key of the record that is no more.
+        into: the key of the record that stays.
+        by: who decided.
+        date: when.
+    """
 
     gone: Key
     into: Key
@@ -67,6 +100,15 @@ class Merge(Value):
 
 
 class Decisions(Value):
+    """What people decided about sameness and about what stays out.
+
+    Attributes:
+        same: pairs that are one work.
+        different: pairs that are two works, whatever they look like.
+        rejected: works that stay out of the survey.
+        merged: records that were merged into others.
+    """
+
     same: tuple[Pair, ...] = ()
     different: tuple[Pair, ...] = ()
     rejected: tuple[Rejection, ...] = ()
@@ -80,7 +122,7 @@ class Decisions(Value):
         return {name: rows for name, rows in data.items() if rows}
 
 
-HEADER = "# What people decided. Written by kb same, different, reject, accept and unmerge; may be edited by hand.\n"
+HEADER = "# yaml-language-server: $schema=../schema/decisions.json\n# What people decided. Written by kb same, different, reject, accept and unmerge; may be edited by hand.\n"
 
 
 def load_decisions(path: Path) -> Decisions:

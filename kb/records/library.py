@@ -26,6 +26,9 @@ from kb.records.spelling import as_written
 from kb.records.yaml_read import parse_yaml
 from kb.records.yaml_write import edit_yaml, render_yaml
 
+HEADER = "# yaml-language-server: $schema=../schema/paper.json\n"
+"""The first line of a record: with it, an editor completes and checks while one types."""
+
 _PAPERS = TypeAdapter(list[Paper])
 
 
@@ -78,10 +81,10 @@ def parse_record(key: str, text: str, *, file: str) -> Paper:
 
 
 def render_record(paper: Paper, old_text: str | None = None, *, file: str = "record") -> str:
-    """The YAML of `paper`: canonical, or `old_text` with only the lines changed that must be."""
+    """The YAML of `paper`: canonical and under `HEADER`, or `old_text` with only the lines changed that must be."""
     new = paper.to_data()
     if old_text is None:
-        return render_yaml(new)
+        return HEADER + render_yaml(new)
     raw = parse_yaml(old_text, file=file).data
     old = parse_record(paper.key, old_text, file=file).to_data()
     return edit_yaml(old_text, as_written(raw, old, new), file=file)

@@ -32,6 +32,10 @@ class ResultSource(Value):
     """Who reports. A paper's source has the paper's key; every other one is listed in results/_sources.yaml.
 
     Attributes:
+        id: its file is results/<id>.csv.
+        kind: what sort of source it is.
+        title: what pages call it.
+        url: where it stands.
         aliases: how a table of rows names it, or the start of the addresses that it gives for the rows.
         of: the paper that a rerun repeats.
         note: what was read, and what a check found; in our own words.
@@ -47,7 +51,16 @@ class ResultSource(Value):
 
 
 class Model(Value):
-    """A model whose results are reported. `size_b`: all its parameters in billions; `active_b`: those used for a token."""
+    """A model whose results are reported. `size_b`: all its parameters in billions; `active_b`: those used for a token.
+
+    Attributes:
+        name: as the rows of results/ write it.
+        aliases: other spellings that sources use.
+        family: models of one family share an architecture or a training.
+        origin: how it came by its reasoning.
+        size_b: all its parameters, in billions.
+        active_b: those used for a token, in billions, of a mixture of experts.
+    """
 
     name: Line
     aliases: Lines = ()
@@ -61,6 +74,10 @@ class Benchmark(Value):
     """A set of items.
 
     Attributes:
+        name: as the rows of results/ write it.
+        aliases: other spellings that sources use.
+        kind: what it asks for.
+        note: what is particular about it.
         items: how many; without it, nothing can be said of a score's uncertainty.
         difficulty: 1 grade school, 2 high school, 3 hard high school or first degree, 4 graduate, 5 olympiad.
         mean_of: benchmarks of which this is a printed average. Averages are shown, and are no evidence of their own.
@@ -88,6 +105,11 @@ class Method(Value):
     """A way to make a model cheaper.
 
     Attributes:
+        name: as the rows of results/ write it.
+        title: what pages call it.
+        aliases: other spellings that sources use.
+        kind: whether the weights are trained with it.
+        paper: the key of the paper that proposes it.
         family: a coarser name, by which a claim may mean several methods.
         weight_bits, act_bits, kv_bits: what it can do; without one, anything.
     """
@@ -121,7 +143,8 @@ class ReportedResult(Value):
         weight_bits: an average where `variant` or the method mixes bits.
         baseline_score: of the same model at full precision, in the same source.
         spread: standard deviation over seeds.
-        items: if other than the benchmark's. seeds: completions of an item, or repetitions, in the mean.
+        items: if other than the benchmark's.
+        seeds: completions of an item, or repetitions, in the mean.
         place: where in the source ("Table 1").
     """
 

@@ -31,18 +31,42 @@ W = TypeVar("W", bound=Word)
 
 
 class _Sources(Value):
+    """results/_sources.yaml: who reports figures, besides the papers themselves.
+
+    Attributes:
+        sources: a source each.
+    """
+
     sources: tuple[ResultSource, ...] = ()
 
 
 class _Models(Value):
+    """results/_models.yaml: the models whose results are reported.
+
+    Attributes:
+        models: a model each.
+    """
+
     models: tuple[Model, ...] = ()
 
 
 class _Benchmarks(Value):
+    """results/_benchmarks.yaml: what the models are measured on.
+
+    Attributes:
+        benchmarks: a benchmark each.
+    """
+
     benchmarks: tuple[Benchmark, ...] = ()
 
 
 class _Methods(Value):
+    """results/_methods.yaml: the ways to make a model cheaper.
+
+    Attributes:
+        methods: a method each.
+    """
+
     methods: tuple[Method, ...] = ()
 
 

@@ -18,12 +18,14 @@ from kb.records.value import BranchId, Line, Text, Value, checked
 from kb.records.yaml_read import parse_yaml
 from kb.text import normal_title
 
+_SLUG = r"[a-z][a-z0-9-]*"
 Slug = Annotated[
     str,
     checked(
-        re.compile(r"[a-z][a-z0-9-]*").fullmatch,
+        re.compile(_SLUG).fullmatch,
         "cannot be an id",
         "write lower-case letters, digits and hyphens, a letter first",
+        pattern=_SLUG,
     ),
 ]
 
@@ -35,6 +37,14 @@ class Branch(Value):
     punctuation. An alias may name its parent to be exact: "Make Long CoT Short > SFT-based Methods".
     `cues` are phrases that a paper of this branch is likely to use: what `kb classify` looks for. "quantiz*" stands for
     every word that begins so.
+
+    Attributes:
+        id: its slug; the full id is the path of slugs.
+        title: what pages call it.
+        description: what belongs here, in a sentence.
+        aliases: headings under which lists file such papers.
+        cues: phrases that such a paper is likely to use.
+        branches: what it is divided into.
     """
 
     id: Slug
@@ -46,7 +56,15 @@ class Branch(Value):
 
 
 class Facet(Value):
-    """One way of sorting papers. A paper may have several branches of one facet unless `single`."""
+    """One way of sorting papers. A paper may have several branches of one facet unless `single`.
+
+    Attributes:
+        id: its slug.
+        title: what pages call it.
+        description: what it sorts by.
+        single: a paper has at most one confirmed branch of it.
+        branches: the top branches.
+    """
 
     id: Slug
     title: Line
@@ -74,6 +92,10 @@ class Taxonomy(Value):
 
     `redirects` leads from the full id of a branch that was renamed, moved or merged to the branch that stands for it
     now: old links, labels in other people's changes and trained weights still find their place.
+
+    Attributes:
+        facets: the ways of sorting.
+        redirects: from the full id of a branch that is no more to the one that stands for it now.
     """
 
     facets: tuple[Facet, ...] = Field(min_length=1)
