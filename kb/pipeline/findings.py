@@ -22,22 +22,31 @@ def load_findings(config: Config, library: Library) -> Findings:
     if not (every or results.rows):
         return Findings()
     from kb.link.adds_up import doubts
+    from kb.link.contradictions import find
+    from kb.link.gaps import matrix
     from kb.link.verdict import judge
-    from kb.pipeline.claims import load_committed, load_evidence
+    from kb.pipeline.claims import load_committed, load_evidence, next_gaps
 
     reasons: dict[str, list[str]] = {}
     for doubt in doubts(results):
         reasons.setdefault(doubt.row.ref, []).append(doubt.reason)
-    found = Findings(results=results, doubts={ref: tuple(said) for ref, said in reasons.items()})
-    if not every:
-        return found
     evidence, committed = load_evidence(config, library, results), load_committed(config)
     judged = []
     for paper, claim in every:
         verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)
         before = committed.get(verdict.name)
         judged.append(Judgement(claim, verdict, before["state"] if before else None))
-    return Findings(tuple(judged), found.results, found.doubts)
+    claims = [(paper.key, claim) for paper, claim in every]
+    states = [(key, claim, each.verdict.says) for (key, claim), each in zip(claims, judged, strict=True)]
+    made = matrix(evidence, states, results.words)
+    return Findings(
+        judged=tuple(judged),
+        results=results,
+        doubts={ref: tuple(said) for ref, said in reasons.items()},
+        contradictions=find(claims, evidence, results.words) if results.rows and every else None,
+        gaps=made,
+        upcoming=tuple(next_gaps(made)),
+    )
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def make_environment(templates: Mapping[str, str]) -> jinja2.Environment:
         front_matter=front_matter_text,
         json=json_text,
         outward=outward,
+        page_url=_page_url,
         prose=_prose,
         prose_line=_prose_line,
         spaces=lambda value: SafeText(" " * len(value)),
@@ -104,6 +105,12 @@ def _finalize(value: Any) -> str:
 @jinja2.pass_context
 def _to(context: Context, page: str) -> SafeText:
     return SafeText(relative(page, context["here"]))
+
+
+@jinja2.pass_context
+def _page_url(context: Context, page: str) -> str:
+    """The address of a page from here, for HTML that Markdown leaves as it is."""
+    return relative(page.removesuffix(".md") + ".html", context["here"])
 
 
 @jinja2.pass_context

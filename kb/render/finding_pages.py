@@ -7,7 +7,8 @@ from typing import Any
 
 from kb.records.models import Paper
 from kb.render.claim_views import ClaimRow, claim_page, claim_row
-from kb.render.findings import CLAIMS, RESULTS, Findings
+from kb.render.findings import CLAIMS, CONTRADICTIONS, GAPS, RESULTS, Findings
+from kb.render.gap_views import conflict_views, gap_view, source_conflicts, statements_of
 from kb.render.places import Places
 from kb.render.result_views import benchmark_pages, method_pages, source_lines
 
@@ -52,3 +53,24 @@ def add_results(add: Add, found: Findings, places: Places) -> None:
         sources=source_lines(found, places),
         total=len(found.results.rows),
     )
+
+
+def add_contradictions(add: Add, found: Findings, papers: Mapping[str, Paper], places: Places) -> None:
+    """What cannot both hold, if it was asked."""
+    if found.contradictions is None:
+        return
+    add(
+        CONTRADICTIONS,
+        "contradictions.md.j2",
+        claims=conflict_views(found.contradictions, papers),
+        sources=source_conflicts(found.contradictions, places),
+        compared=found.contradictions.compared,
+    )
+
+
+def add_gaps(add: Add, found: Findings, places: Places) -> None:
+    """What was measured and what was not, if anything was."""
+    if found.gaps is None or not found.gaps.rows:
+        return
+    statements = statements_of((judged.name, judged.claim.statement) for judged in found.judged)
+    add(GAPS, "gaps.md.j2", gaps=gap_view(found.gaps, found.upcoming, places, statements))

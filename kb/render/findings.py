@@ -11,6 +11,8 @@ from kb.records.claims import Claim
 from kb.records.results import Results, Vocabulary
 
 if TYPE_CHECKING:  # the libraries behind it are loaded only where there are claims
+    from kb.link.contradictions import Contradictions
+    from kb.link.gaps import Gap, Matrix
     from kb.link.verdict import Verdict
 
 CLAIMS = "claims/index.md"
@@ -40,14 +42,20 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Findings:
-    """Attributes:
-    judged: in the order of records and of their claims.
-    doubts: what does not add up, by the ref of the row.
+    """All of it.
+
+    Attributes:
+        judged: in the order of records and of their claims.
+        doubts: what does not add up, by the ref of the row.
+        upcoming: untested cells of the gap matrix, in the order in which to fill them.
     """
 
     judged: tuple[Judgement, ...] = ()
     results: Results = field(default_factory=lambda: Results((), Vocabulary({}, {}, {}, {})))
     doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    contradictions: Contradictions | None = None
+    gaps: Matrix | None = None
+    upcoming: tuple[Gap, ...] = ()
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:

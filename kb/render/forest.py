@@ -18,8 +18,8 @@ WIDTH = 360  # units: about the pixels of a phone's column
 MARGIN = 8
 ROW = 25
 HEAD = 20
-_LABEL = 44  # letters that leave room for the figures
-_TITLE = 60
+_LABEL = 40  # letters that leave room for the figures, also in a wide font
+_TITLE = 52
 _TICKS = 5  # at most
 
 Kind = Literal["unit", "pooled", "overall"]
@@ -95,6 +95,7 @@ def forest(
         sides: what it means to lie to the left, and to the right.
     """
     scale = scale_of(groups, lines)
+    digits = 1 if scale.high - scale.low > 10 else 2
     rows: list[str] = []
     y = 4.0
     for group in groups:
@@ -102,7 +103,7 @@ def forest(
             rows.append(_text(MARGIN, y + 13, _cut(group.title, _TITLE), "kb-f-head"))
             y += HEAD
         for mark in group.marks:
-            rows += _mark(mark, y, scale)
+            rows += _mark(mark, y, scale, digits)
             y += ROW
     height = y + 46
     ident = "kb-forest"
@@ -140,19 +141,18 @@ def _frame(
         yield _text(WIDTH - MARGIN, y + 36, f"{sides[1]} →", "kb-f-tick", "end")
 
 
-def _mark(mark: Mark, y: float, scale: Scale) -> Iterable[str]:
+def _mark(mark: Mark, y: float, scale: Scale, digits: int) -> Iterable[str]:
     pooled = mark.kind != "unit"
     style = f"kb-f-{mark.kind}"
     known = mark.low is not None and mark.high is not None
-    said = (
-        f"{signed(mark.value)} ({span(mark.low, mark.high)})"
-        if known
-        else f"{signed(mark.value)} (not known)"
-    )
+    said = "not known" if mark.low is None or mark.high is None else span(mark.low, mark.high, digits)
+    said = f"{signed(mark.value, digits)} ({said})"
     yield f'<g class="{style}">'
-    if _cut(mark.label, _LABEL) != mark.label:
-        yield f"<title>{_escaped(mark.label)}</title>"
-    yield _text(MARGIN, y + 9, _cut(mark.label, _LABEL), "kb-f-label")
+    shown = visible(mark.label)
+    if len(shown) > _LABEL:  # names of models differ at their ends
+        yield f"<title>{_escaped(shown)}</title>"
+        shown = f"…{shown[1 - _LABEL :]}"
+    yield _text(MARGIN, y + 9, shown, "kb-f-label")
     yield _text(WIDTH - MARGIN, y + 9, said, "kb-f-label", "end")
     middle, at = y + 17, scale.x(mark.value)
     if pooled:

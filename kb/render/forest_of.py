@@ -71,7 +71,7 @@ def _series(cells: Sequence[Cell], places: Places) -> list[Group]:
 def _single(unit: Unit) -> Mark:
     _, model, benchmark, steps = unit.key
     where = f"{benchmark}, {steps} steps" if steps else benchmark
-    settings = f" (mean of {unit.cells})" if unit.cells > 1 else ""
+    settings = f" ×{unit.cells}" if unit.cells > 1 else ""
     return _mark(f"{model}, {where}{settings}", pool_units([unit]), "unit")
 
 

@@ -30,13 +30,13 @@ def plain(value: float) -> str:
     return text.replace("-", MINUS)
 
 
-def span(low: float | None, high: float | None) -> str:
+def span(low: float | None, high: float | None, digits: int = 2) -> str:
     """An interval of differences; "not known" without ends.
 
     >>> span(-1, 2), span(None, None)
     ('−1.00 to +2.00', 'not known')
     """
-    return "not known" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+    return "not known" if low is None or high is None else f"{signed(low, digits)} to {signed(high, digits)}"
 
 
 def p_value(p: float) -> str:

@@ -225,13 +225,16 @@ class _Renderer:
         found = self.given.findings
         if not (found.judged or found.results.rows):
             return
-        from kb.render.finding_pages import add_claims, add_results  # brings statistics with it
+        # brings statistics with it
+        from kb.render.finding_pages import add_claims, add_contradictions, add_gaps, add_results
 
         if found.judged:
             found = replace(found, judged=self._told_apart(found.judged))
             add_claims(self._add, found, self.given.papers, self.places, self.given.settings.repository)
         if found.results.rows:
             add_results(self._add, found, self.places)
+        add_contradictions(self._add, found, self.given.papers, self.places)
+        add_gaps(self._add, found, self.places)
 
     def _told_apart(self, judged: Sequence[Judgement]) -> tuple[Judgement, ...]:
         """Claims of different names; a name that stands twice is a problem of its record."""

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kb.link.contradictions import find
 from kb.link.evidence import reported
+from kb.link.gaps import matrix
 from kb.link.match import Evidence
 from kb.link.verdict import judge
 from kb.records.claims import Origin, TaskKind
@@ -43,7 +45,7 @@ def results(rows: Iterable[ReportedResult]) -> Results:
                 for row in rows
             },
             {
-                name: Model(name=name, family="F", origin=Origin.DISTILLED, size_b=7)
+                name: Model(name=name, family="F", origin=Origin.DISTILLED, size_b=70 if "big" in name else 7)
                 for name in dict.fromkeys(row.model for row in rows)
             },
             {
@@ -73,4 +75,14 @@ def findings(
         for claim in paper.claims:
             verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)
             judged.append(Judgement(claim, verdict, (committed or {}).get(verdict.name)))
-    return Findings(tuple(judged), known, doubts or {})
+    claims = [(each.verdict.paper, each.claim) for each in judged]
+    states = [(each.verdict.paper, each.claim, each.verdict.says) for each in judged]
+    made = matrix(evidence, states, known.words)
+    return Findings(
+        tuple(judged),
+        known,
+        doubts or {},
+        find(claims, evidence, known.words) if judged and known.rows else None,
+        made,
+        made.next,
+    )

@@ -129,7 +129,7 @@ def test_a_long_label_is_cut_and_kept_whole_as_a_title() -> None:
     """What does not fit is there for who points at it."""
     label = "A model with a very long name indeed, on a benchmark with one too"
     svg = draw([Group("", (Mark(label, 1, 0, 2),))])
-    assert by_class(svg, "kb-f-label")[0].text == f"{label[:43]}…"
+    assert by_class(svg, "kb-f-label")[0].text == f"…{label[-39:]}"
     assert svg.find(f"{SVG}g/{SVG}title").text == label  # type: ignore[union-attr]
 
 
