@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from kb.text import one_line
 
@@ -14,6 +15,16 @@ _STYLE = re.compile(
     r"\\(?:text(?:bf|it|sc|tt|sf|rm|sl|md|up|normal)?|emph|underline|math(?:bf|it|rm|sf|tt|cal|bb)|mbox)\s*\{([^{}]*)\}"
 )
 _QUOTES = re.compile(r"``([^`']+)''")
+# Characters by name, as Zotero and kb write them, that pylatexenc drops or takes for another.
+_NAMED = {
+    "textless": "<",
+    "textgreater": ">",
+    "textbar": "|",
+    "textbraceleft": "{",
+    "textbraceright": "}",
+    "textasciicircum": "^",
+    "textquotedbl": '"',
+}
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 
 
@@ -28,16 +39,22 @@ def latex_to_text(source: str) -> str:
         return one_line(source)
     if not re.search(r"[\\{}$~]|--|``|''", source):
         return one_line(source)
-    from pylatexenc.latex2text import LatexNodes2Text
-
     try:
         # `%` starts a comment in TeX, but in what people paste into a title it is a per cent sign.
-        text = LatexNodes2Text(math_mode="text", keep_comments=True).latex_to_text(
-            re.sub(r"(?<!\\)%", r"\\%", source)
-        )
+        text = _reader().latex_to_text(re.sub(r"(?<!\\)%", r"\\%", source))
     except Exception:  # noqa: BLE001 - pylatexenc raises whatever broken input leads it to
         text = source.replace("{", "").replace("}", "")
     return one_line(str(text).replace("\N{NO-BREAK SPACE}", " "))
+
+
+@cache
+def _reader() -> Any:
+    from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
+
+    known = get_default_latex_context_db()
+    macros = [MacroTextSpec(name, simplify_repl=char) for name, char in _NAMED.items()]
+    known.add_context_category("characters", prepend=True, macros=macros)
+    return LatexNodes2Text(known, math_mode="text", keep_comments=True)
 
 
 def strip_latex(text: str) -> str:

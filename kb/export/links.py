@@ -1,0 +1,32 @@
+"""Where a paper can be read, for formats that have room for one address."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from kb.ids import ArxivId
+from kb.records.models import Paper
+
+
+def best_url(paper: Paper) -> str:
+    """The page where anybody can read the paper: arXiv, the ACL Anthology, OpenReview, its own address, its DOI."""
+    ids = paper.identifiers
+    if ids.arxiv_id:
+        return ArxivId(ids.arxiv_id).url
+    if ids.acl_anthology:
+        return f"https://aclanthology.org/{ids.acl_anthology}/"
+    if ids.openreview:
+        return f"https://openreview.net/forum?id={ids.openreview}"
+    return ids.url or (doi_url(ids.doi) if ids.doi else "")
+
+
+def doi_url(doi: str) -> str:
+    """The resolver's address of a DOI."""
+    return "https://doi.org/" + quote(doi, safe="/:;().,-_")
+
+
+def withdrawn_note(paper: Paper) -> str:
+    """What stands beside a withdrawn paper; empty for any other."""
+    if paper.publication_state != "withdrawn":
+        return ""
+    return f"Withdrawn: {paper.withdrawn_reason}" if paper.withdrawn_reason else "Withdrawn"
