@@ -43,8 +43,12 @@ def test_leaving_out_in_closed_form_is_leaving_out(seen: tuple[Evidence, ...]) -
     groups = np.array([sorted({c.configuration for c in cases}).index(c.configuration) for c in cases])
     columns, shape = Columns(cases), Shape()
     targets = kernel.logit(scores) - kernel.logit(columns.baseline)
-    covariance = kernel.covariance(Likeness(columns, columns), shape)
-    mean, variance = kernel.left_out(covariance, shape.noise * columns.noise(), targets, groups)
+    steps, places = kernel.coarser(cases)
+    covariances = (
+        kernel.covariance(Likeness(columns, columns), shape),
+        kernel.covariance(Likeness(Columns(steps), columns), shape),
+    )
+    mean, variance = kernel.left_out(covariances, places, shape.noise * columns.noise(), targets, groups)
     for group in np.unique(groups):
         others, rows = np.flatnonzero(groups != group), np.flatnonzero(groups == group)
         process = kernel.fit([cases[i] for i in others], scores[others], shape)

@@ -57,7 +57,7 @@ def test_it_beats_simple_ways_and_its_intervals_hold(seen: tuple[Evidence, ...])
 
 
 def test_fewer_bits_are_not_predicted_better(fitted: Predictor) -> None:
-    """Of all reported settings with 4 bits, 3 bits in their place gain nothing that noise would not: two points at most."""
+    """Of all reported settings with 4 bits, 3 bits in their place gain nothing that noise would not: one point at most."""
     pairs = []
     for one in fitted.evidence:
         if 4.0 in one.case.bits:
@@ -65,7 +65,7 @@ def test_fewer_bits_are_not_predicted_better(fitted: Predictor) -> None:
             pairs.append((one.case, replace(one.case, weight_bits=w, act_bits=a, kv_bits=kv)))
     more, fewer = (fitted.predict([pair[which] for pair in pairs], [False] * len(pairs)) for which in (0, 1))
     gains = [after.score - before.score for before, after in zip(more, fewer, strict=True)]
-    assert sum(gain > 2.0 for gain in gains) <= 0.03 * len(gains)
+    assert max(gains) < 1.0
     assert sum(gains) / len(gains) < -3.0
 
 

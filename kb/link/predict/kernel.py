@@ -20,6 +20,7 @@ import numpy as np
 from kb.link.predict.cases import Case
 
 EPSILON = 3.0  # points that keep logits of 0 and 100 finite, about what 30 items can tell from 0
+LADDER = (3.0, 4.0, 8.0)
 _ANCHOR = 4.0  # bits at which the error counts 1
 
 
@@ -158,10 +159,34 @@ def covariance(like: Likeness, shape: Shape) -> np.ndarray:
     return full
 
 
+def coarser(cases: Sequence[Case]) -> tuple[list[Case], np.ndarray]:
+    """Each case with more bits, in the steps of LADDER, and the place of the case that it comes from."""
+    found, places = [], []
+    for place, case in enumerate(cases):
+        last = case.bits
+        for step in LADDER:
+            bits = (max(last[0], step), max(last[1], step), max(last[2], step))
+            if bits != last:
+                found.append(replace(case, weight_bits=bits[0], act_bits=bits[1], kv_bits=bits[2]))
+                places.append(place)
+                last = bits
+    return found, np.array(places, dtype=int)
+
+
 def left_out(
-    kernel: np.ndarray, noise: np.ndarray, targets: np.ndarray, groups: np.ndarray
+    covariances: tuple[np.ndarray, np.ndarray],
+    places: np.ndarray,
+    noise: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means and variances of each group's targets from all the others'."""
+    """Means and variances of each group's targets from all the others'; a mean is never above one with more bits.
+
+    Args:
+        covariances: of the cases among themselves, and of `coarser` ones with the cases.
+        places: of which case each coarser one is.
+    """
+    kernel, across = covariances
     inverse = np.linalg.inv(kernel + np.diag(noise))
     alpha = inverse @ targets
     mean, variance = np.zeros(len(targets)), np.zeros(len(targets))
@@ -170,6 +195,11 @@ def left_out(
         block = np.linalg.inv(inverse[np.ix_(rows, rows)])
         mean[rows] = targets[rows] - block @ alpha[rows]
         variance[rows] = np.maximum(np.diag(block) - noise[rows], 1e-9)
+        steps = np.flatnonzero(groups[places] == group)
+        if len(steps):
+            without = alpha - inverse[:, rows] @ (block @ alpha[rows])
+            without[rows] = 0.0
+            np.minimum.at(mean, places[steps], across[steps] @ without)
     return mean, variance
 
 
@@ -183,12 +213,17 @@ class Process:
     weights: np.ndarray
 
     def predict(self, cases: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations of what is lost, in logits."""
+        """Means and standard deviations of what is lost, in logits. More bits never lose more, step by step of LADDER."""
         asked = Columns(cases)
+        steps, places = coarser(cases)
         across = covariance(Likeness(asked, self.columns), self.shape)
         own = prior(asked, self.shape)
         variance = own - np.einsum("ij,jk,ik->i", across, self.inverse, across, optimize=True)
-        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-9))
+        mean = across @ self.weights
+        if steps:
+            more = covariance(Likeness(Columns(steps), self.columns), self.shape) @ self.weights
+            np.minimum.at(mean, places, more)
+        return mean, np.sqrt(np.maximum(variance, 1e-9))
 
 
 def prior(columns: Columns, shape: Shape) -> np.ndarray:
@@ -216,11 +251,15 @@ def choose(cases: Sequence[Case], scores: np.ndarray, groups: np.ndarray) -> Sha
     """The shape with the least mean absolute error, in points, on groups left out: one pass over STEPS."""
     columns = Columns(cases)
     like = Likeness(columns, columns)
+    steps, places = coarser(cases)
+    more = Likeness(Columns(steps), columns)
     targets = logit(scores) - logit(columns.baseline)
     noise = columns.noise()
 
     def error(shape: Shape) -> float:
-        mean, _ = left_out(covariance(like, shape), shape.noise * noise, targets, groups)
+        mean, _ = left_out(
+            (covariance(like, shape), covariance(more, shape)), places, shape.noise * noise, targets, groups
+        )
         return float(np.abs(percent_of(logit(columns.baseline) + mean) - scores).mean())
 
     best = Shape()

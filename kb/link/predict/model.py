@@ -1,7 +1,8 @@
 """The prediction: a Gaussian process and trees, and intervals from how far off they are on the unseen.
 
-Both count half up to 4 bits. Above, the trees count for less with every bit (as much as the error of rounding shrinks):
-they know nothing of scale, and would carry a loss at 4 bits over to 8.
+Where the process has seen the like, at 4 bits or fewer, both count half. The trees count for less the less it has seen,
+since they cannot tell; and above 4 bits with every bit, as the error of rounding shrinks: they would carry a loss at 4
+bits over to 8.
 
 Intervals are conformal (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive Inference for
 Regression", JASA 113, 2018, section 5.2): errors on configurations that were left out, each divided by how hard the case
@@ -76,7 +77,7 @@ class Predictor:
         if not cases:
             return []
         mean, deviation = self.process.predict(cases)
-        scores, hard = blend(cases, mean, deviation, self.forest.predict(cases))
+        scores, hard = blend(cases, mean, deviation, self.forest.predict(cases), self.calibration.shape)
         return [
             Predicted(
                 float(score),
@@ -120,13 +121,15 @@ def bounds(errors: Sequence[float], level: int) -> tuple[float, float]:
 
 
 def blend(
-    cases: Sequence[Case], mean: np.ndarray, deviation: np.ndarray, trees: np.ndarray
+    cases: Sequence[Case], mean: np.ndarray, deviation: np.ndarray, trees: np.ndarray, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores in percent from what both say, and how hard each case looks, in points."""
     columns = Columns(cases)
     start = kernel.logit(columns.baseline)
     one, other = kernel.percent_of(start + mean), kernel.percent_of(start + trees)
-    scores = one + 0.5 * np.minimum(1.0, 2.0 ** (4.0 - columns.bits.min(axis=1))) * (other - one)
+    knows = 1.0 - deviation / np.sqrt(np.maximum(kernel.prior(columns, shape), 1e-12))
+    weight = np.clip(knows / 1.6, 0.0, 0.5) * np.minimum(1.0, 2.0 ** (4.0 - columns.bits.min(axis=1)))
+    scores = one + weight * (other - one)
     spread = kernel.percent_of(start + mean + deviation) - kernel.percent_of(start + mean - deviation)
     share = np.clip(scores, 3.0, 97.0) / 100.0
     counting = 1e4 * share * (1.0 - share) / columns.items
@@ -150,14 +153,17 @@ def _errors(
     columns = Columns(cases)
     noise = shape.noise * columns.noise()
     targets = kernel.logit(scores) - kernel.logit(columns.baseline)
-    mean, variance = kernel.left_out(
-        kernel.covariance(Likeness(columns, columns), shape), noise, targets, groups
+    steps, places = kernel.coarser(cases)
+    covariances = (
+        kernel.covariance(Likeness(columns, columns), shape),
+        kernel.covariance(Likeness(Columns(steps), columns), shape),
     )
+    mean, variance = kernel.left_out(covariances, places, noise, targets, groups)
     trees = np.zeros(len(scores))
     for fold in np.unique(folds):
         seen, unseen = np.flatnonzero(folds != fold).tolist(), np.flatnonzero(folds == fold).tolist()
         trees[unseen] = forest.fit([cases[i] for i in seen], scores[seen]).predict([cases[i] for i in unseen])
-    predicted, hard = blend(cases, mean, np.sqrt(variance), trees)
+    predicted, hard = blend(cases, mean, np.sqrt(variance), trees, shape)
     return tuple(float(each) for each in np.sort(np.round((scores - predicted) / hard, 6)))
 
 
