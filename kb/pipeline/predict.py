@@ -25,7 +25,7 @@ from kb.records.files import read_utf8, write_atomic
 from kb.records.results import Results
 
 _NEAREST = 5
-_FORMAT = 2  # of the cache; raise it when the model changes
+_FORMAT = 3  # of the cache; raise it when the model changes
 
 
 @dataclass(frozen=True)
