@@ -55,19 +55,26 @@ def kinds(site: Path) -> dict[str, str]:
     branches = sorted((site / "branches").rglob("quantization.html")) or sorted(
         (site / "branches").rglob("*.html")
     )
+    claims = [p for p in sorted((site / "claims").glob("*/*.html")) if b'<svg class="kb-f"' in p.read_bytes()]
     pages = {name: Path(f"{name}.html") for name in _FIXED}
     for name, path in (
         ("paper-reviewed", longest),
         ("paper-bare", shortest),
         ("year", years[-1] if years else None),
         ("branch", branches[0] if branches else None),
+        ("claim", max(claims, key=lambda path: path.stat().st_size, default=None)),
+        ("benchmark", next(iter(sorted((site / "results/benchmarks").glob("*.html"))), None)),
+        ("claims", site / "claims/index.html"),
+        ("results", site / "results/index.html"),
     ):
         if path is not None:
             pages[name] = path.relative_to(site)
     return {name: path.as_posix() for name, path in pages.items() if (site / path).is_file()}
 
 
-_FIXED = ("index", "survey", "taxonomy", "themes", "directions", "needs-work", "about")
+_FIXED = (
+    "index", "survey", "taxonomy", "themes", "directions", "needs-work", "about", "contradictions", "gaps"
+)  # fmt: skip
 
 
 def take(site: Path, out: Path) -> Iterator[Path]:

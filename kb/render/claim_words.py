@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kb.records.claims import Arm, Claim, Conditions, Metric, Relation, Strength
+from kb.records.claims import Arm, Claim, Conditions, Metric, Origin, Relation, Strength
 from kb.records.results import Method
 from kb.render.numbers import plain
 
@@ -144,7 +144,8 @@ def conditions_words(conditions: Conditions) -> str:
     if conditions.model_size_b is not None:
         parts.append(f"models of {conditions.model_size_b} billion parameters")
     if conditions.model_origin:
-        parts.append(f"{_either([each.value for each in conditions.model_origin])} models")
+        origins = ["RL" if each is Origin.RL else each.value for each in conditions.model_origin]
+        parts.append(f"{_either(origins)} models")
     if conditions.task_kind:
         parts.append(_either([each.value for each in conditions.task_kind]))
     if conditions.benchmark:

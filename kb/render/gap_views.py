@@ -165,7 +165,7 @@ def _row(matrix: Matrix, row: Row, anchor: str, places: Places) -> GapRow:
     method = places.method(row.method)
     gaps = [matrix.cells[row, size, kind] for size, kind in matrix.columns]
     commands = [f"kb gaps --manifest {gap.name}" for gap in gaps if gap.estimate is None]
-    bits = f"W{row.weight_bits:g} A{row.act_bits:g} KV{row.kv_bits:g}"
+    bits = f"W{row.weight_bits:g}A{row.act_bits:g}KV{row.kv_bits:g}"
     return GapRow(method, bits, anchor, tuple(_cell(gap, method, places) for gap in gaps), tuple(commands))
 
 

@@ -114,7 +114,7 @@ def difference(row: ReportedResult) -> str:
 
 def bits_words(row: ReportedResult) -> str:
     """Bits of weights, activations and cache, and the special setting."""
-    bits = f"W{row.weight_bits:g} A{row.act_bits:g} KV{row.kv_bits:g}"
+    bits = f"W{row.weight_bits:g}A{row.act_bits:g}KV{row.kv_bits:g}"
     return f"{bits}, {row.variant}" if row.variant else bits
 
 

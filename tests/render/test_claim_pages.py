@@ -155,7 +155,7 @@ def test_every_cell_stands_in_the_table_with_its_links() -> None:
         "80",
         "−10.00",
     ]
-    assert re.fullmatch(r"−1\d\.\d\d to −\d\.\d\d", cells[7])
+    assert re.fullmatch(r'<span class="kb-nowrap">−1\d\.\d\d to −\d\.\d\d</span>', cells[7])
     assert cells[8].strip(" |") == "1,319"
 
 

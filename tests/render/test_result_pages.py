@@ -16,10 +16,10 @@ def test_every_figure_stands_on_its_benchmark_its_method_and_its_paper() -> None
     row = result(place="Table 3", spread=0.5)
     pages = render(one, findings=findings([one], [row])).pages
     (line,) = [each for each in pages["results/benchmarks/gsm8k.md"].splitlines() if each.startswith("| M |")]
-    assert line == "| M | [AWQ](../methods/awq.md) | W4 A16 KV16 | 70 ± 0.5 | 80 | −10.00 | Table 3 |"
+    assert line == "| M | [AWQ](../methods/awq.md) | W4A16KV16 | 70 ± 0.5 | 80 | −10.00 | Table 3 |"
     (line,) = [each for each in pages["results/methods/awq.md"].splitlines() if each.startswith("| M |")]
-    assert line.startswith("| M | [GSM8K](../benchmarks/gsm8k.md) | W4 A16 KV16 |")
-    assert "| M | [AWQ](../results/methods/awq.md) | W4 A16 KV16 | 70 (−10.00) |" in pages["papers/a2020b.md"]
+    assert line.startswith("| M | [GSM8K](../benchmarks/gsm8k.md) | W4A16KV16 |")
+    assert "| M | [AWQ](../results/methods/awq.md) | W4A16KV16 | 70 (−10.00) |" in pages["papers/a2020b.md"]
     assert "1 figure that sources report" in pages["results/index.md"]
 
 
@@ -29,7 +29,7 @@ def test_other_metrics_differ_in_percent() -> None:
     row = result(metric="reasoning_tokens", score=500, baseline_score=1000)
     pages = render(one, findings=findings([one], [row])).pages
     assert (
-        "[AWQ](../methods/awq.md), reasoning tokens | W4 A16 KV16 | 500 | 1,000 | −50.0 % |"
+        "[AWQ](../methods/awq.md), reasoning tokens | W4A16KV16 | 500 | 1,000 | −50.0 % |"
         in (pages["results/benchmarks/gsm8k.md"])
     )
     assert "[GSM8K, reasoning tokens](" in pages["papers/a2020b.md"]
@@ -49,7 +49,7 @@ def test_doubts_stand_beside_the_figures() -> None:
     assert "⚠" not in rows["N"]
     assert "<small>greedy decoding</small>" in rows["N"]
     assert "70 (−10.00) ⚠ |" in pages["papers/a2020b.md"]
-    assert "- M, awq W4 A16 KV16, GSM8K: the mean is 71" in pages["papers/a2020b.md"]
+    assert "- M, awq W4A16KV16, GSM8K: the mean is 71" in pages["papers/a2020b.md"]
     assert "1 does not add up" in pages["results/benchmarks/gsm8k.md"]
 
 
