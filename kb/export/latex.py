@@ -77,11 +77,18 @@ def _command(char: str) -> str:
     """The command for `char` where pdfLaTeX does not know it in UTF-8, if there is one that means it and nothing else."""
     if ord(char) < 0x370 or 0x1E00 <= ord(char) < 0x2060 or unicodedata.category(char)[0] == "M":
         return char
-    from pylatexenc.latex2text import LatexNodes2Text  # both load tables
+    encode, decode = _tables()
+    command = encode(char)
+    return command if decode(command) == char else char
+
+
+@cache
+def _tables() -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """How pylatexenc writes Unicode as LaTeX, and how it reads it."""
+    from pylatexenc.latex2text import LatexNodes2Text
     from pylatexenc.latexencode import UnicodeToLatexEncoder
 
     encoder = UnicodeToLatexEncoder(
         replacement_latex_protection="braces-all", unknown_char_policy="keep", unknown_char_warning=False
     )
-    command = str(encoder.unicode_to_latex(char))
-    return command if LatexNodes2Text().latex_to_text(command) == char else char
+    return encoder.unicode_to_latex, LatexNodes2Text().latex_to_text

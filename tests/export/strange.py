@@ -85,28 +85,35 @@ _NAMED = {
     r"{\textasciicircum}": "^", r"{\textless}": "<", r"{\textgreater}": ">", r"{\textbar}": "|",
     r"{\textasciigrave}": "`", r"\$": "$", r"\&": "&", r"\%": "%", r"\#": "#", r"\_": "_", r"\{": "{", r"\}": "}",
 }  # fmt: skip
-_READ = re.compile(
-    "|".join(
-        [
-            r"\$[\^_](?:\w|\{[\w+-]+\})\$",
-            *map(re.escape, _NAMED),
-            r"\{\\[^{}]*(?:\{[^{}]*(?:\{[^{}]*\})?\})*\}",
-            "[{}]",
-        ]
-    )
-)
+_INDEX = re.compile(r"\$[\^_](?:\w|\{[\w+-]+\})\$")
 _DECODER = LatexNodes2Text()
 
 
 def read_latex(text: str) -> str:
-    """What LaTeX would print: named characters, braces for grouping dropped, other commands as pylatexenc knows them."""
+    """What LaTeX would print: named characters, braces for grouping dropped, other commands as pylatexenc knows them.
 
-    def read(match: re.Match[str]) -> str:
-        found = match.group()
-        if found.startswith("$"):  # an index, kept as it was
-            return found
-        if found in _NAMED:
-            return _NAMED[found]
-        return "" if found in "{}" else str(_DECODER.latex_to_text(found))
+    An index such as ``$^3$`` stays as it is.
+    """
+    read, place = "", 0
+    while place < len(text):
+        if index := _INDEX.match(text, place):
+            piece = shown = index.group()
+        elif name := next((name for name in _NAMED if text.startswith(name, place)), None):
+            piece, shown = name, _NAMED[name]
+        elif text.startswith("{\\", place):
+            piece = _group(text, place)
+            shown = str(_DECODER.latex_to_text(piece))
+        else:
+            piece = text[place]
+            shown = "" if piece in "{}" else piece
+        read, place = read + shown, place + len(piece)
+    return read
 
-    return _READ.sub(read, text)
+
+def _group(text: str, start: int) -> str:
+    depth = 0
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return text[start : place + 1]
+    raise AssertionError(f"not closed: {text[start:]}")
