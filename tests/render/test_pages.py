@@ -25,7 +25,7 @@ TAXONOMY = load_taxonomy(REPO / "taxonomy.yaml")
 
 @cache
 def templates() -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in (REPO / "templates").iterdir()}
+    return {path.name: path.read_text(encoding="utf-8") for path in (REPO / "templates").glob("*.j2")}
 
 
 def site_input(*papers: Paper, **changes: Any) -> SiteInput:
