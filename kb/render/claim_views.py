@@ -120,6 +120,7 @@ class ClaimPage:
     left_out: tuple[tuple[str, int], ...]
     left_out_more: int
     left_out_total: int
+    against: tuple[ClaimRow, ...]  # claims that cannot hold with this one
     edit: Link | None
 
 
@@ -136,8 +137,14 @@ def claim_row(judged: Judgement, paper: Paper) -> ClaimRow:
     )
 
 
-def claim_page(judged: Judgement, paper: Paper, places: Places, repository: str | None) -> ClaimPage:
-    """The view of a claim's page."""
+def claim_page(
+    judged: Judgement,
+    paper: Paper,
+    places: Places,
+    repository: str | None,
+    against: tuple[ClaimRow, ...] = (),
+) -> ClaimPage:
+    """The view of a claim's page. `against` are the claims that cannot hold with it."""
     claim, verdict = judged.claim, judged.verdict
     reasons = Counter(each.reason for each in verdict.left_out)
     ordered = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
@@ -171,6 +178,7 @@ def claim_page(judged: Judgement, paper: Paper, places: Places, repository: str 
         left_out=tuple(ordered[:LEFT_OUT]),
         left_out_more=sum(n for _, n in ordered[LEFT_OUT:]),
         left_out_total=len(verdict.left_out),
+        against=against,
         edit=edit_link(repository, f"papers/{paper.key}.yaml"),
     )
 

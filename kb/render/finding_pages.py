@@ -24,18 +24,26 @@ def add_claims(
     """A page for each claim, and their index."""
     rows: dict[str, list[ClaimRow]] = {state: [] for state in ORDER}
     moved: list[tuple[str, ClaimRow]] = []
+    every = {judged.name: claim_row(judged, papers[judged.verdict.paper]) for judged in found.judged}
+    pairs = _pairs(found)
     for judged in found.judged:
-        paper = papers[judged.verdict.paper]
-        add(
-            (row := claim_row(judged, paper)).page,
-            "claim.md.j2",
-            claim=claim_page(judged, paper, places, repository),
-        )
+        row, paper = every[judged.name], papers[judged.verdict.paper]
+        against = tuple(every[name] for name in pairs.get(judged.name, ()))
+        add(row.page, "claim.md.j2", claim=claim_page(judged, paper, places, repository, against))
         rows[judged.state].append(row)
         if judged.committed is not None and judged.committed != judged.state:
             moved.append((judged.committed, row))
     values: dict[str, Any] = {"total": len(found.judged), "rows": rows, "moved": moved}
     add(CLAIMS, "claims.md.j2", **values)
+
+
+def _pairs(found: Findings) -> dict[str, list[str]]:
+    """For each claim, those that cannot hold with it."""
+    pairs: dict[str, list[str]] = {}
+    for one in found.contradictions.claims if found.contradictions else ():
+        pairs.setdefault(one.a.name, []).append(one.b.name)
+        pairs.setdefault(one.b.name, []).append(one.a.name)
+    return pairs
 
 
 def add_results(add: Add, found: Findings, places: Places) -> None:

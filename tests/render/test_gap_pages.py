@@ -59,6 +59,18 @@ def test_two_claims_that_cannot_both_hold_are_shown_with_what_decides() -> None:
     assert said["model size of 70B or more"] == "bears out the first"
 
 
+def test_a_claims_page_names_what_cannot_hold_with_it() -> None:
+    """Each of the two leads to the other, with its verdict."""
+    made = pages(by_size(), LOSSLESS, HURTS)
+    (line,) = [
+        line for line in made["claims/a2020b/lossless.md"].splitlines() if line.startswith("- [Dear.]")
+    ]
+    assert "(../a2021b/hurts.md)" in line
+    assert "kb-badge" in line
+    assert "- [Free.](../a2020b/lossless.md)" in made["claims/a2021b/hurts.md"]
+    assert "cannot hold with it" not in pages(by_size(), LOSSLESS)["claims/a2020b/lossless.md"]
+
+
 def test_claims_that_agree_are_no_contradiction() -> None:
     """The page says that none was found."""
     text = pages(by_size(), LOSSLESS)["contradictions.md"]
