@@ -18,9 +18,10 @@ from kb import __version__
 from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
+from kb.cli_export import export
 from kb.cli_parts import Sections, examples, json_option
 from kb.cli_predict import predict
-from kb.cli_records import schema
+from kb.cli_records import fmt, schema
 from kb.cli_results import results
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
@@ -83,10 +84,11 @@ class _Commands(Sections):
     sections: ClassVar = {
         "Getting papers": ("sync", "import", "new"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
-        "Editing": ("schema",),
+        "Editing": ("fmt", "schema"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
+        "The survey": ("export",),
         "The site": ("build", "serve"),
     }
 
@@ -502,6 +504,7 @@ def serve(state: _State, port: int) -> int:
 
 # Editing
 
+cli.add_command(fmt)
 cli.add_command(schema)
 
 # Sorting
@@ -517,6 +520,10 @@ cli.add_command(claims)
 cli.add_command(gaps)
 cli.add_command(results)
 cli.add_command(predict)
+
+# The survey
+
+cli.add_command(export)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from kb.cli_parts import examples
-from kb.errors import EXIT_OK, UsageError
+from kb.errors import EXIT_DATA, EXIT_OK, DataError, UsageError
 
 
 @click.command(epilog=examples("kb schema", "kb schema paper | less", "kb schema --write"))
@@ -39,3 +40,29 @@ def schema(state: Any, name: str | None, writes: bool) -> int:
         rows = [(each, schema_of(each)["description"].splitlines()[0]) for each in MODELS]
         print_table(("schema", "of"), rows)
     return EXIT_OK
+
+
+@click.command(epilog=examples("kb fmt", "kb fmt papers/liu2025quantization.yaml", "kb fmt --check"))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; exit code 3 if something would change."
+)
+@click.pass_obj
+def fmt(state: Any, files: tuple[Path, ...], only_check: bool) -> int:
+    """Put records into their canonical form: all of them, or FILES.
+
+    Fields in the order of the schema, quotes only where they are needed, long text folded, arms and conditions of claims on
+    one line, and the line that tells an editor the schema. Comments stay with what they speak of, and no record says
+    anything else than before. Nobody has to run it: kb reads records in any form, and a sync keeps yours.
+    """
+    from kb.cli_output import count, say
+    from kb.pipeline.fmt import fmt as run
+
+    done = run(state.config(), files, write=not only_check)
+    verb = "would change" if only_check else "changed"
+    for name in done.changed:
+        say(f"{name}: {verb}")
+    say(f"{count(len(done.changed), 'record')} {verb}, {count(done.same, 'record')} as they should be")
+    if done.wrong:
+        raise DataError.bundle(list(done.wrong))
+    return EXIT_DATA if only_check and done.changed else EXIT_OK

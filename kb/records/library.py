@@ -19,15 +19,13 @@ from kb import ids
 from kb.errors import DataError, KbError
 from kb.ids import parse_paper_key
 from kb.records import models, yaml_read
+from kb.records.canonical import render_canonical
 from kb.records.files import decode_utf8, read_regular, write_atomic
 from kb.records.models import Paper
 from kb.records.problems import from_pydantic
 from kb.records.spelling import as_written
 from kb.records.yaml_read import parse_yaml
-from kb.records.yaml_write import edit_yaml, render_yaml
-
-HEADER = "# yaml-language-server: $schema=../schema/paper.json\n"
-"""The first line of a record: with it, an editor completes and checks while one types."""
+from kb.records.yaml_write import edit_yaml
 
 _PAPERS = TypeAdapter(list[Paper])
 
@@ -81,10 +79,10 @@ def parse_record(key: str, text: str, *, file: str) -> Paper:
 
 
 def render_record(paper: Paper, old_text: str | None = None, *, file: str = "record") -> str:
-    """The YAML of `paper`: canonical and under `HEADER`, or `old_text` with only the lines changed that must be."""
+    """The YAML of `paper`: canonical, or `old_text` with only the lines changed that must be."""
     new = paper.to_data()
     if old_text is None:
-        return HEADER + render_yaml(new)
+        return render_canonical(new)
     raw = parse_yaml(old_text, file=file).data
     old = parse_record(paper.key, old_text, file=file).to_data()
     return edit_yaml(old_text, as_written(raw, old, new), file=file)

@@ -107,14 +107,15 @@ def _models(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
             continue
         found[at.__name__] = at
         for field in at.model_fields.values():
-            waiting += _inside(field.annotation)
+            waiting += models_in(field.annotation)
     return iter(found.items())
 
 
-def _inside(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field's type names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [each for part in getattr(annotation, "__args__", ()) for each in _inside(part)]
+    return [each for part in getattr(annotation, "__args__", ()) for each in models_in(part)]
 
 
 def _describe(model: type[BaseModel], schema: dict[str, Any]) -> None:

@@ -34,6 +34,27 @@ def render_yaml(data: Mapping[str, Any]) -> str:
     return "".join(_entry(key, value, 0) for key, value in data.items())
 
 
+def scalar_text(value: Any, indent: int = 0) -> str:
+    """A scalar or an empty collection as the canonical form has it; the lines of long text are indented by `indent`."""
+    return _value(value, indent)
+
+
+def flow_text(value: Any) -> str:
+    """`value` on one line: {name: [a, b]}."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{flow_text(name)}: {flow_text(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow_text, value))}]"
+    if isinstance(value, str) and _FLOW_MARKS & set(value):
+        return _quoted(value)
+    return _scalar(value)
+
+
+def masked(text: str, root: MappingNode) -> str:
+    """`text` with every scalar blacked out, so that what looks like a comment is one. `root` is what it was parsed to."""
+    return _Editor(text, root).masked
+
+
 def _entry(key: str, value: Any, indent: int) -> str:
     pad = " " * indent
     name = _scalar(key)

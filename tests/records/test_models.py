@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.errors import DataError
-from kb.records.library import HEADER, parse_record, render_record
+from kb.records.canonical import HEADER
+from kb.records.library import parse_record, render_record
 from kb.records.models import Paper
 from tests.library import invent_papers
 from tests.records.yaml_texts import exact

@@ -6,7 +6,7 @@ import json
 import tomllib
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kb.config import load_config
 from kb.errors import DataError
 from kb.pipeline.schemas import schema_path, schema_texts
-from kb.records.library import HEADER, parse_record, record_files
+from kb.records.canonical import HEADER
+from kb.records.library import parse_record, record_files
 from kb.records.models import Paper
 from kb.records.results import Vocabulary
 from kb.records.schema import MODELS, schema_of
