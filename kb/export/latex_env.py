@@ -12,17 +12,11 @@ from typing import Any
 import jinja2
 
 from kb.errors import DataError
-from kb.export.latex_text import latex_text
+from kb.export.latex_text import Latex, latex_text
 from kb.ids import is_safe_url
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+-]*")
 _REFERENCE = re.compile(r"\[\[([^\[\]|\n]{1,120})(?:\|([^\[\]|\n]{1,200}))?\]\]")
-
-
-class Latex(str):
-    """LaTeX that may stand in a document as it is: made by this program, never from a record directly."""
-
-    __slots__ = ()
 
 
 def make_environment(templates: Mapping[str, str], keys: Iterable[str]) -> jinja2.Environment:
@@ -36,7 +30,7 @@ def make_environment(templates: Mapping[str, str], keys: Iterable[str]) -> jinja
         loader=jinja2.DictLoader(dict(templates)),
         autoescape=False,  # noqa: S701 - Jinja's escaping knows HTML only; `finalize` escapes for LaTeX
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: str(value if isinstance(value, Latex) else latex_text(_text(value))),
+        finalize=_finalize,
         variable_start_string="<<",
         variable_end_string=">>",
         block_start_string="<%",
@@ -48,8 +42,9 @@ def make_environment(templates: Mapping[str, str], keys: Iterable[str]) -> jinja
         keep_trailing_newline=True,
     )
     env.filters.update(
+        cell=lambda value: Latex(" ".join(prose(value, known).split("\n\n"))),
         cite=lambda value: cite(value, known),
-        prose=lambda value: prose(value, known),
+        raw=Latex,
         sentence=lambda value: sentence(value, known),
         url=link,
     )
@@ -76,7 +71,9 @@ def render_template(env: jinja2.Environment, name: str, **values: Any) -> str:
 
 def cite(keys: str | Iterable[str], known: frozenset[str]) -> Latex:
     r"""``\citep{...}`` of those keys that can be cited; nothing if there is none."""
-    found = [key for key in ([keys] if isinstance(keys, str) else keys) if key in known and _KEY.fullmatch(key)]
+    found = [
+        key for key in ([keys] if isinstance(keys, str) else keys) if key in known and _KEY.fullmatch(key)
+    ]
     return Latex(rf"\citep{{{','.join(found)}}}" if found else "")
 
 
@@ -123,5 +120,7 @@ def _spaced(text: str) -> str:
     return f"{' ' * text[:1].isspace()}{made}{' ' * text[-1:].isspace()}"
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _finalize(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, Latex | int | float) else latex_text(str(value))

@@ -35,7 +35,9 @@ _DROPPED = re.compile(
 _BREAK = "\ufdd0"
 _LONG, _LONG_CAPITALS, _PIECE = 20, 8, 5
 _WORD = re.compile(r"[^\W_]{9,}")
-_AFTER = re.compile(r"(?<=[\w)\]}])([-–—/:@.=+,;|&_\\])(?=[\w(\[{\\])")
+_AFTER = re.compile(
+    r"(?<=[\w)\]}])([-–—/:@=+;|&_\\])(?=[\w(\[{\\])|(?<=[A-Za-z)\]}])([.,])(?=[A-Za-z(\[{\\])"
+)
 # A command that the bibliography's escaping may use and that neither engine knows without further packages.
 _UNKNOWN = re.compile(
     r"\{(?:\\(?:CYR|cyr)[A-Za-z]*|\\[^A-Za-z]\\(?:CYR|cyr)[A-Za-z]*|\\[A-Za-z]\\(?:CYR|cyr)[A-Za-z]*"
@@ -52,6 +54,12 @@ _CJK = re.compile(
 _TEXT_COMMAND = "\\kbtext{"
 
 
+class Latex(str):
+    """LaTeX that may stand in a document as it is: made by this program, never from a record directly."""
+
+    __slots__ = ()
+
+
 def visible(text: str) -> str:
     """`text` on one line in composed form, without what cannot be seen."""
     return " ".join(unicodedata.normalize("NFC", _DROPPED.sub("", text)).split())
@@ -66,7 +74,12 @@ def latex_text(text: str) -> str:
 
 def set_scripts(escaped: str) -> str:
     """Escaped text, or a whole bibliography, in which every character is one that both engines can set."""
-    if escaped.isascii() and "\\CYR" not in escaped and "\\cyr" not in escaped and "ensuremath" not in escaped:
+    if (
+        escaped.isascii()
+        and "\\CYR" not in escaped
+        and "\\cyr" not in escaped
+        and "ensuremath" not in escaped
+    ):
         return escaped
     return "".join(_wrap(run) for run in _runs(_UNKNOWN.sub(_decode, escaped)))
 
@@ -86,7 +99,7 @@ def _with_breaks(text: str) -> str:
             return word
         return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
 
-    return _AFTER.sub(rf"\1{_BREAK}", _WORD.sub(cut, text))
+    return _AFTER.sub(rf"\g<0>{_BREAK}", _WORD.sub(cut, text))
 
 
 def _decode(match: re.Match[str]) -> str:

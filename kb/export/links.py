@@ -30,3 +30,17 @@ def withdrawn_note(paper: Paper) -> str:
     if paper.publication_state != "withdrawn":
         return ""
     return f"Withdrawn: {paper.withdrawn_reason}" if paper.withdrawn_reason else "Withdrawn"
+
+
+def link_name(paper: Paper) -> str:
+    """What `best_url` leads to."""
+    url = best_url(paper)
+    for name, start in (
+        ("arXiv", "https://arxiv.org/"),
+        ("ACL Anthology", "https://aclanthology.org/"),
+        ("OpenReview", "https://openreview.net/"),
+        ("DOI", "https://doi.org/"),
+    ):
+        if url.startswith(start):
+            return name
+    return "Paper"

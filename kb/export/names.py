@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kb.records.models import Author
 from kb.text import surname
 
 # A team's name is one word to every format: split, it would be sorted and shortened as if it were a person's.
@@ -57,3 +59,16 @@ def split_name(name: str) -> Name:
     last = surname(full)  # with its particles: the lower-case words in front
     *particles, family = last.split(" ")
     return Name(family, full.removesuffix(last).strip(), " ".join(particles), suffix)
+
+
+def byline(authors: Sequence[Author]) -> str:
+    """The short form: family names or teams of up to two, "et al." beyond; empty where nobody is known.
+
+    >>> byline([Author(name="Ada van Dam"), Author(name="Qwen Team"), Author(name="Jun Fukuda")])
+    'van Dam et al.'
+    """
+    names = []
+    for author in authors[:2]:
+        name = split_name(author.name)
+        names.append(" ".join(filter(None, (name.particle, name.family))))
+    return f"{names[0]} et al." if len(authors) > 2 else " and ".join(names)
