@@ -19,7 +19,6 @@ from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
 from kb.cli_export import export
-from kb.cli_export import export
 from kb.cli_parts import Sections, examples, json_option
 from kb.cli_predict import predict
 from kb.cli_records import fmt, schema
@@ -89,7 +88,6 @@ class _Commands(Sections):
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
-        "The survey": ("export",),
         "The survey": ("export",),
         "The site": ("build", "serve"),
     }
@@ -522,10 +520,6 @@ cli.add_command(claims)
 cli.add_command(gaps)
 cli.add_command(results)
 cli.add_command(predict)
-
-# The survey
-
-cli.add_command(export)
 
 # The survey
 
