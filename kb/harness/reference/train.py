@@ -39,7 +39,7 @@ class Recipe(Frozen):
 
     Attributes:
         hidden_size: a power of two, so that Hadamard rotations apply.
-        longest: chains have 1 to this many steps.
+        longest: chains have 1 to this many steps: two more than are asked for, since the longest are learned worst.
         tokens: how many tokens are seen, prompts included, in the first round.
         polish_tokens: how many more in a second round, which begins at `polish` times the step size and ends at nothing.
         batch_tokens: about how many a step sees.
@@ -52,11 +52,11 @@ class Recipe(Frozen):
     layers: int = Field(4, ge=1)
     heads: int = 4
     intermediate_size: int = 512
-    longest: int = Field(12, ge=1, le=LONGEST)
+    longest: int = Field(14, ge=1, le=LONGEST)
     shortest_first: int = Field(4, ge=1)
     difficulty: int = Field(2, ge=1, le=3)
     tokens: int = Field(5_000_000, ge=1000)
-    polish_tokens: int = Field(2_000_000, ge=0)
+    polish_tokens: int = Field(4_000_000, ge=0)
     batch_tokens: int = Field(3072, ge=64)
     grow: float = Field(0.15, ge=0, le=1)
     warmup_steps: int = 50
