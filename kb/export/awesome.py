@@ -50,7 +50,7 @@ def render_awesome(papers: Sequence[Paper], taxonomy: Taxonomy, title: str) -> s
     if _ELSEWHERE in members:
         contents.append(f"- [{_ELSEWHERE}](#{slugs.of(_ELSEWHERE)})")
         sections.append(f"## {_ELSEWHERE}\n\n{_lines(members[_ELSEWHERE])}")
-    many = f"{len(papers):,} paper{'s' * (len(papers) != 1)}. Made by `kb export awesome` from the records in `papers/`."
+    many = f"{len(papers):,} paper{'s' * (len(papers) != 1)}. Made by kb export awesome from the records in papers/."
     head = f"# {escape_markdown(title)} {_AWESOME}\n\n{many}"
     return "\n\n".join([head, "## Contents\n\n" + "\n".join(contents), *sections]) + "\n"
 
