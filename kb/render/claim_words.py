@@ -93,7 +93,7 @@ def relation_words(claim: Claim) -> str:
             said = f"{what} is higher{by}"
         case Relation.MONOTONE:
             turn = "falls" if claim.falling else "rises"
-            said = f"what happens to {what} {turn} with {axis_words(str(claim.along))}"
+            said = f"the effect on {what} {turn} with {axis_words(str(claim.along))}"
         case Relation.LARGER_DROP:
             times = (
                 f"{plain(claim.factor)} times as much as" if claim.factor not in {None, 1.0} else "more than"

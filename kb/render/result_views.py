@@ -64,6 +64,10 @@ class ResultPage:
     note: str | None
     tables: tuple[SourceTable, ...]
 
+    def fact(self, name: str) -> str:
+        """A fact's value; empty where it is not known."""
+        return next((fact.value for fact in self.facts if fact.name == name), "")
+
     @property
     def figures(self) -> int:
         return sum(len(table.rows) for table in self.tables)
