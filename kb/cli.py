@@ -21,8 +21,9 @@ from kb.cli_eval import eval_
 from kb.cli_export import export
 from kb.cli_parts import Sections, examples, json_option
 from kb.cli_predict import predict
-from kb.cli_records import fmt, schema
+from kb.cli_records import fmt, merge_driver, schema
 from kb.cli_results import results
+from kb.cli_survey import survey
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
 from kb.errors import (
@@ -84,11 +85,11 @@ class _Commands(Sections):
     sections: ClassVar = {
         "Getting papers": ("sync", "import", "new"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
-        "Editing": ("fmt", "schema"),
+        "Editing": ("fmt", "schema", "merge-driver"),
         "Reading": ("list", "show", "check"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
-        "The survey": ("export",),
+        "The survey": ("survey", "export"),
         "The site": ("build", "serve"),
     }
 
@@ -505,6 +506,7 @@ def serve(state: _State, port: int) -> int:
 # Editing
 
 cli.add_command(fmt)
+cli.add_command(merge_driver)
 cli.add_command(schema)
 
 # Sorting
@@ -524,6 +526,7 @@ cli.add_command(predict)
 # The survey
 
 cli.add_command(export)
+cli.add_command(survey)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

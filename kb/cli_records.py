@@ -66,3 +66,47 @@ def fmt(state: Any, files: tuple[Path, ...], only_check: bool) -> int:
     if done.wrong:
         raise DataError.bundle(list(done.wrong))
     return EXIT_DATA if only_check and done.changed else EXIT_OK
+
+
+@click.command(
+    "merge-driver",
+    epilog=examples(
+        "kb merge-driver --install", "kb merge-driver base.yaml ours.yaml theirs.yaml papers/a2025b.yaml"
+    ),
+)
+@click.argument("base", required=False, type=click.Path(path_type=Path))
+@click.argument("ours", required=False, type=click.Path(path_type=Path))
+@click.argument("theirs", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False)
+@click.option(
+    "--install", "installs", is_flag=True, help="Tell git to merge records with kb, in this repository."
+)
+@click.pass_obj
+def merge_driver(
+    state: Any, base: Path | None, ours: Path | None, theirs: Path | None, path: str | None, installs: bool
+) -> int:
+    """Merge two edits of a record for git, field by field: --install once, and git merge and git rebase do it.
+
+    Edits of different fields never conflict; labels, claims and decisions merge one by one. Where both sides changed the
+    same field, the file holds both between git's markers (exit code 3), and kb check says so until a person has chosen. A
+    side that is no YAML is merged line by line, as git does without this. OURS holds the result.
+    """
+    from kb.cli_output import say
+    from kb.pipeline.merge_driver import install, merge_files
+
+    if installs:
+        if base is not None:
+            raise UsageError("--install takes no files")
+        for line in install(state.root):
+            say(line)
+        return EXIT_OK
+    if base is None or ours is None or theirs is None or path is None:
+        fix = "git gives them; kb merge-driver --install tells it to"
+        raise UsageError("four files are needed: BASE OURS THEIRS PATH", fix=fix)
+    done = merge_files(base, ours, theirs, path)
+    if done.note:
+        say(f"kb: {path}: {done.note}", err=True)
+    if done.conflicts:
+        what = ", ".join(done.conflicts)
+        say(f"kb: {path}: both sides changed {what} (fix: leave one side, then git add {path})", err=True)
+    return EXIT_DATA if done.conflicts else EXIT_OK

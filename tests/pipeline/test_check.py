@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kb.pipeline.check import CHECKS, Finding, Severity, check
+from kb.pipeline.schemas import write_schemas
 from kb.pipeline.store import write_rows
 from kb.reconcile.merge import Conflict, render_conflicts
 from kb.reconcile.rows import Row
@@ -89,6 +90,12 @@ def candidates(base: KnowledgeBase, *found: Candidate) -> None:
 
 def conflicts(base: KnowledgeBase, *found: Conflict) -> None:
     write_atomic(base.config.sources_dir / "_conflicts.jsonl", render_conflicts(found))
+
+
+def edited_schema(base: KnowledgeBase) -> None:
+    write_schemas(base.config)
+    path = base.root / "schema" / "paper.json"
+    path.write_text(path.read_text().replace("As printed", "As you like"))
 
 
 def decide(base: KnowledgeBase, text: str) -> None:
@@ -278,6 +285,7 @@ DEFECTS = [
         None,
         "papers/jensen2024gone.yaml was deleted by hand",
     ),
+    Planted("schemas", edited_schema, "schema/paper.json", None, "is old, or was edited by hand"),
     Planted(
         "unlabelled",
         _edit("fukuda2024thrifty", "labels:\n  - {branch: smaller, by: list, source: someone/list}\n", ""),
