@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -19,13 +19,12 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+-]*")
 _REFERENCE = re.compile(r"\[\[([^\[\]|\n]{1,120})(?:\|([^\[\]|\n]{1,200}))?\]\]")
 
 
-def make_environment(templates: Mapping[str, str], keys: Iterable[str]) -> jinja2.Environment:
+def make_environment(templates: Mapping[str, str], names: Mapping[str, str]) -> jinja2.Environment:
     """An environment over `templates` (text by name). A name that a template misspells is an error.
 
     Args:
-        keys: what can be cited. A reference to anything else stays text.
+        names: what can be cited, and how a sentence names it. A reference to anything else stays text.
     """
-    known = frozenset(keys)
     env = jinja2.Environment(
         loader=jinja2.DictLoader(dict(templates)),
         autoescape=False,  # noqa: S701 - Jinja's escaping knows HTML only; `finalize` escapes for LaTeX
@@ -42,10 +41,10 @@ def make_environment(templates: Mapping[str, str], keys: Iterable[str]) -> jinja
         keep_trailing_newline=True,
     )
     env.filters.update(
-        cell=lambda value: Latex(" ".join(prose(value, known).split("\n\n"))),
-        cite=lambda value: cite(value, known),
+        cell=lambda value: Latex(" ".join(prose(value, names).split("\n\n"))),
+        cite=lambda value: cite(value, names),
         raw=Latex,
-        sentence=lambda value: sentence(value, known),
+        sentence=lambda value: sentence(value, names),
         url=link,
     )
     return env
@@ -69,7 +68,7 @@ def render_template(env: jinja2.Environment, name: str, **values: Any) -> str:
         raise DataError(f"cannot be filled in: {error}", file=f"templates/{name}") from error
 
 
-def cite(keys: str | Iterable[str], known: frozenset[str]) -> Latex:
+def cite(keys: str | Iterable[str], known: Container[str]) -> Latex:
     r"""``\citep{...}`` of those keys that can be cited; nothing if there is none."""
     found = [
         key for key in ([keys] if isinstance(keys, str) else keys) if key in known and _KEY.fullmatch(key)
@@ -77,15 +76,15 @@ def cite(keys: str | Iterable[str], known: frozenset[str]) -> Latex:
     return Latex(rf"\citep{{{','.join(found)}}}" if found else "")
 
 
-def prose(text: str | None, known: frozenset[str]) -> Latex:
+def prose(text: str | None, names: Mapping[str, str]) -> Latex:
     """A person's prose in paragraphs. ``[[key]]`` becomes a citation, ``[[key|words]]`` the words with one."""
     blocks = [block for block in re.split(r"\n\s*\n", (text or "").strip()) if block.strip()]
-    return Latex("\n\n".join(_paragraph(block, known) for block in blocks))
+    return Latex("\n\n".join(_paragraph(block, names) for block in blocks))
 
 
-def sentence(text: str | None, known: frozenset[str]) -> Latex:
+def sentence(text: str | None, names: Mapping[str, str]) -> Latex:
     """Prose on one line that ends as a sentence does."""
-    made = " ".join(prose(text, known).split("\n\n"))
+    made = " ".join(prose(text, names).split("\n\n"))
     return Latex(made if not made or (text or "").strip()[-1] in ".!?…。！？" else f"{made}.")
 
 
@@ -98,17 +97,15 @@ def link(url: str, words: str) -> Latex:
     return Latex(rf"\href{{{safe}}}{{{shown}}}")
 
 
-def _paragraph(block: str, known: frozenset[str]) -> str:
+def _paragraph(block: str, names: Mapping[str, str]) -> str:
     made, end = "", 0
     for match in _REFERENCE.finditer(block):
         key = match.group(1).strip()
         made += _spaced(block[end : match.start()])
         end = match.end()
-        if citation := cite(key, known):
-            words = match.group(2)
-            made += rf"{latex_text(words)}~{citation}" if words else rf"\citet{{{key}}}"
-        else:
-            made += latex_text(match.group(2) or key)
+        made += latex_text(match.group(2) or names.get(key) or key)
+        if citation := cite(key, names):
+            made += f"~{citation}"
     return (made + _spaced(block[end:])).strip()
 
 

@@ -13,7 +13,7 @@ from kb.export.latex_env import cite, make_environment, render_template
 from kb.export.latex_results import ResultLine, ResultTable, result_tables, source_papers, sources_of
 from kb.export.latex_text import Latex, asks_for_unicode_engine, set_scripts
 from kb.export.latex_tree import overview, tree_figures
-from kb.export.latex_view import BranchPart, PaperLine, branch_part, line_of, place_papers, roots_of
+from kb.export.latex_view import BranchPart, PaperLine, branch_part, byline, line_of, place_papers, roots_of
 from kb.export.tree_svg import render_svg
 from kb.records.models import Paper
 from kb.records.results import Results
@@ -77,7 +77,9 @@ def render_survey(given: Given) -> SurveyPack:
 class _Maker:
     def __init__(self, given: Given) -> None:
         self.given = given
-        self.env: jinja2.Environment = make_environment(given.templates, given.papers)
+        self.env: jinja2.Environment = make_environment(
+            given.templates, {key: byline(paper) for key, paper in given.papers.items()}
+        )
         self.known = frozenset(given.papers)
         roots = roots_of(given.taxonomy, given.branches)
         placed, rest = place_papers(given.papers.values(), given.taxonomy, roots)

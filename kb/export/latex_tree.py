@@ -44,8 +44,8 @@ class TreeFigure:
 def tree_figures(root: BranchPart) -> tuple[TreeFigure, ...]:
     """The tree of one root, with as many names a branch as fit, in as many figures as it needs."""
     depth = _depth(root)
-    inner = _INNER_CM if depth <= 3 else max(1.7, 2 * _INNER_CM / (depth - 1))
-    leaf = WIDTH_CM - _ROOT_CM - (depth - 1) * inner - depth * _GAP_CM
+    inner = _INNER_CM if depth <= 3 else max(1.7, 2 * _INNER_CM / (depth - 2))
+    leaf = WIDTH_CM - _ROOT_CM - (depth - 2) * inner - (depth - 1) * _GAP_CM
     leaf = max(leaf, 4.0)
     chunks: list[list[BranchPart]] = [[]]
     for part in root.parts:  # a branch starts a new figure where even few names of it do not fit any more
