@@ -444,12 +444,24 @@ def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-@cli.command(epilog=examples("kb check", "kb check --only identifiers-unique --json", "kb check --errors"))
+@cli.command(
+    epilog=examples(
+        "kb check",
+        "kb check --only identifiers-unique --json",
+        "kb check --errors",
+        "kb check --since origin/main",
+    )
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
 @click.option("--errors", "errors_only", is_flag=True, help="Leave warnings out.")
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Say too which files were edited since REF that kb writes, and what to edit instead.",
+)
 @json_option
 @pass_state
-def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool) -> int:
+def check(state: _State, only: tuple[str, ...], errors_only: bool, since: str | None, as_json: bool) -> int:
     """Check all of papers/, results/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
     from kb.cli_output import print_findings
     from kb.pipeline.check import CHECKS, Severity, unusable
@@ -464,7 +476,12 @@ def check(state: _State, only: tuple[str, ...], errors_only: bool, as_json: bool
             raise
         _say_json([vars(finding) for finding in unusable(error)])
         return error.exit_code
-    found = [f for f in run(config, only) if not (errors_only and f.severity is Severity.WARNING)]
+    found = run(config, only)
+    if since is not None:
+        from kb.pipeline.generated import edited_by_hand
+
+        found += edited_by_hand(config, since)
+    found = [f for f in found if not (errors_only and f.severity is Severity.WARNING)]
     if as_json:
         _say_json([vars(finding) for finding in found])
     else:

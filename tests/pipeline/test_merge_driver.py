@@ -47,7 +47,7 @@ class Repository:
     def commit(self, files: dict[str, str | None]) -> None:
         for name, text in files.items():
             path = self.root / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if text is None:
                 path.unlink()
             else:
