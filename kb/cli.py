@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from kb import __version__
+from kb.cli_audit import audit
 from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
 from kb.cli_eval import eval_
@@ -86,7 +87,7 @@ class _Commands(Sections):
         "Getting papers": ("sync", "import", "new"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Editing": ("fmt", "schema", "merge-driver"),
-        "Reading": ("list", "show", "check"),
+        "Reading": ("list", "show", "check", "audit"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
         "The survey": ("survey", "export"),
@@ -522,6 +523,7 @@ def serve(state: _State, port: int) -> int:
 
 # Editing
 
+cli.add_command(audit)
 cli.add_command(fmt)
 cli.add_command(merge_driver)
 cli.add_command(schema)

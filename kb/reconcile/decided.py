@@ -48,15 +48,28 @@ class Decided:
         """Whether a person keeps the work that `entry` names out."""
         return self.rejected_by_identifier(entry) or self._rejected_by_title(entry)
 
+    def rejection(self, entry: SourceEntry) -> Rejection | None:
+        """The decision that keeps the work that `entry` names out."""
+        for pair in entry.identifiers.items():
+            if pair in self._by_id:
+                return self._by_id[pair][0]
+        return next(iter(self._by_its_title(entry)), None)
+
     def rejected_by_identifier(self, entry: SourceEntry) -> bool:
         return any(pair in self._by_id for pair in entry.identifiers.items())
 
     def _rejected_by_title(self, entry: SourceEntry) -> bool:
+        return bool(self._by_its_title(entry))
+
+    def _by_its_title(self, entry: SourceEntry) -> list[Rejection]:
         """A title counts unless the identifiers speak against it."""
-        return any(
-            all(entry.identifiers.get(kind, value) == value for kind, value in rejection.identifiers.items())
+        return [
+            rejection
             for rejection in self._by_title.get(normal_title(entry.title or ""), ())
-        )
+            if all(
+                entry.identifiers.get(kind, value) == value for kind, value in rejection.identifiers.items()
+            )
+        ]
 
 
 def _partners(pairs: tuple[Pair, ...]) -> dict[str, list[str]]:

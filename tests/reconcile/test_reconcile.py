@@ -315,7 +315,7 @@ def test_a_persons_edit_and_comment_survive_every_sync(survey: Survey) -> None:
     key = "almeida2025thrifty"
     survey.replace(key, f"title: {CHAINS}\n", "# as they say it\ntitle: Thrifty Chains  # short\n")
     survey.sync(zotero("A", CHAINS, ADA, JUN, arxiv_id=X, venue="ICML 2025"))
-    assert survey.texts[key].startswith("# as they say it\ntitle: Thrifty Chains  # short\n")
+    assert "\n# as they say it\ntitle: Thrifty Chains  # short\n" in survey.texts[key]
     assert survey.papers[key].venue == "ICML 2025"
     assert [a.name for a in survey.papers[key].authors] == [ADA, JUN]
     assert survey.conflicts == ()
