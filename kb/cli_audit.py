@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kb.cli_parts import examples, json_option
-from kb.errors import EXIT_OK
+from kb.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from kb.pipeline.audit import Report
@@ -25,7 +25,7 @@ _SHOWN = 20
         "kb audit papers.txt --format daily_papers",
     )
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--format",
     "form",
@@ -52,6 +52,8 @@ def audit(state: Any, files: tuple[Path, ...], form: str | None, everything: boo
     from kb.cli_output import say_json
     from kb.pipeline.audit import audit as run
 
+    if not files:
+        raise UsageError("no list is named", fix="kb audit README.md, or a survey's .bib")
     report = run(state.config(), files, form)
     if as_json:
         say_json(report.to_data())

@@ -20,9 +20,10 @@ from kb.pipeline.check import Finding, Severity
 
 NAME = "generated"
 _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.M)
-_OPEN = re.compile(r"<!-- (kb eval report|classify|predict)\b")
+_OPEN = re.compile(r"<!-- (kb eval report|kb export readme|classify|predict)\b")
 _MAKERS = {
     "kb eval report": "kb eval report PAGE makes it from runs/",
+    "kb export readme": "kb export readme --into PAGE makes it from papers/",
     "classify": "kb classify evaluate makes it",
     "predict": "kb predict evaluate makes it",
 }
