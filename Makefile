@@ -44,6 +44,7 @@ serve: $(INSTALLED)  ## serve the site on localhost
 # --------------------------------------------------------------------------------------------- the program
 
 test: check  ## everything that CI runs: checks, then all tests
+	@.ci/ensure-tex
 	@KB_CHROMIUM="$$(.ci/ensure-browser $(PY))" || exit 1; export KB_CHROMIUM; \
 		[ -n "$$KB_CHROMIUM" ] || unset KB_CHROMIUM; \
 		echo "pytest"; $(PY) -m pytest -q -n auto --maxprocesses 4 $(PYTEST_ARGS)

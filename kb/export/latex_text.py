@@ -33,11 +33,13 @@ _DROPPED = re.compile(
     "\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e01ef]"
 )
 _BREAK = "\ufdd0"
-_LONG, _LONG_CAPITALS, _PIECE = 20, 8, 5
-_WORD = re.compile(r"[^\W_]{9,}")
-_AFTER = re.compile(
-    r"(?<=[\w)\]}])([-–—/:@=+;|&_\\])(?=[\w(\[{\\])|(?<=[A-Za-z)\]}])([.,])(?=[A-Za-z(\[{\\])"
-)
+_LONG, _LONG_WITH_DIGITS, _LONG_CAPITALS, _PIECE = 20, 10, 6, 4
+_WORD = re.compile("[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]{7,}")
+# Where a token may end a line: after a hyphen or slash between words; where it is long, after any sign that opens nothing.
+_AFTER = re.compile(r"(?<=\w)[-–—/](?=\w)")
+_AFTER_ANY = re.compile(r"(?:[!-'*-/:;=>?@\\\]^`|}~_–—…]|(?<=[!-/:-@\[-`{-~])[(\[{<])(?=.)")
+_LONG_TOKEN = 14
+_INDEX = re.compile(r"(\$[\^_](?:[A-Za-z0-9]|\{[A-Za-z0-9+\-]{1,12}\})\$)", re.ASCII)  # escape_latex keeps it
 # A command that the bibliography's escaping may use and that neither engine knows without further packages.
 _UNKNOWN = re.compile(
     r"\{(?:\\(?:CYR|cyr)[A-Za-z]*|\\[^A-Za-z]\\(?:CYR|cyr)[A-Za-z]*|\\[A-Za-z]\\(?:CYR|cyr)[A-Za-z]*"
@@ -91,15 +93,26 @@ def asks_for_unicode_engine(tex: str) -> bool:
 
 def _with_breaks(text: str) -> str:
     """Long words with `_BREAK` where they may end a line without a hyphen."""
+    return " ".join(_token(token) for token in text.split(" "))
 
-    def cut(match: re.Match[str]) -> str:
-        word = match.group()
-        capitals = sum(not char.islower() for char in word)
-        if len(word) <= _LONG and (len(word) <= _LONG_CAPITALS or capitals <= _LONG_CAPITALS):
-            return word
-        return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
 
-    return _AFTER.sub(rf"\g<0>{_BREAK}", _WORD.sub(cut, text))
+def _token(token: str) -> str:
+    after = _AFTER if len(token) <= _LONG_TOKEN else _AFTER_ANY
+    # Every second piece is an index.
+    pieces = _INDEX.split(token)
+    return "".join(
+        piece if number % 2 else after.sub(rf"\g<0>{_BREAK}", _WORD.sub(_cut, piece))
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _cut(match: re.Match[str]) -> str:
+    word = match.group()
+    capitals = sum(not char.islower() for char in word)
+    hyphenated = not any(char.isdigit() for char in word)  # else LaTeX does not know where
+    if len(word) <= (_LONG if hyphenated else _LONG_WITH_DIGITS) and capitals <= _LONG_CAPITALS:
+        return word
+    return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
 
 
 def _decode(match: re.Match[str]) -> str:
@@ -125,11 +138,16 @@ def _runs(text: str) -> list[tuple[str, str]]:
             script = "other"
         if pieces and pieces[-1][1] == script and script != "done":
             pieces[-1] = (pieces[-1][0] + char, script)
-        elif pieces and script and len(pieces) > 1 and pieces[-1][0] == " " and pieces[-2][1] == script:
-            pieces[-2:] = [(pieces[-2][0] + " " + char, script)]
+        elif script and len(pieces) > 1 and pieces[-2][1] == script and _joins(script, *pieces[-1]):
+            pieces[-2:] = [(pieces[-2][0] + pieces[-1][0] + char, script)]
         else:
             pieces.append((char, script))
     return pieces
+
+
+def _joins(script: str, between: str, kind: str) -> bool:
+    """Whether what stands between two pieces of a script belongs to them: in Hebrew and Arabic, it takes their direction."""
+    return kind == "" and (between == " " or (script == "rtl" and re.fullmatch(r"[ .,:;!?()-]{1,3}", between) is not None))
 
 
 @cache
@@ -137,7 +155,7 @@ def _script(char: str) -> str:
     """What sets `char`: "" for both engines as they are."""
     if char.isascii() or char in _DIRECT or char in _OWN or char == _BREAK:
         return ""
-    if unicodedata.category(char) in {"Mn", "Me", "Mc"}:
+    if unicodedata.category(char) in {"Mn", "Me", "Mc", "Cf"}:  # a joiner belongs to what stands before it
         return "mark"
     if unicodedata.bidirectional(char) in {"R", "AL", "AN"}:
         return "rtl"
