@@ -99,9 +99,14 @@ def protected_title(title: str, *, ascii_math: bool = False) -> str:
             named=number == 0 and word.endswith(":"),
         )
         if (kept or "\\ensuremath" in inside) and not re.search("[{}]", core):
-            inside = f"{{{inside}}}"
+            inside = _kept(inside)
         made.append(escape(word[:start]) + inside + escape(word[start + len(core) :]))
     return " ".join(made)
+
+
+def _kept(text: str) -> str:
+    """`text` in braces. To BibTeX, a brace before a backslash is an accented letter, which it lower-cases: two, then."""
+    return f"{{{{{text}}}}}" if text.startswith("\\") else f"{{{text}}}"
 
 
 def _keeps_capitals(core: str, *, previous: str | None, sentence: bool, named: bool) -> bool:
@@ -130,7 +135,7 @@ def authors(people: Sequence[Author], *, ascii_math: bool = False) -> str:
 
 def _name(name: Name, ascii_math: bool) -> str:
     if name.whole:
-        return f"{{{escape_latex(name.family, ascii_math=ascii_math)}}}"
+        return _kept(escape_latex(name.family, ascii_math=ascii_math))
     if name.suffix:  # cannot be said in natural order
         last = " ".join(filter(None, (name.particle, name.family)))
         parts = (last, name.suffix, name.given)

@@ -100,7 +100,7 @@ def read_latex(text: str) -> str:
             piece = shown = index.group()
         elif name := next((name for name in _NAMED if text.startswith(name, place)), None):
             piece, shown = name, _NAMED[name]
-        elif text.startswith("{\\", place):
+        elif re.match(r"\{\\[A-Za-z]", text[place : place + 3]):
             piece = _group(text, place)
             shown = str(_DECODER.latex_to_text(piece))
         else:

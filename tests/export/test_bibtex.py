@@ -54,6 +54,7 @@ def test_a_hostile_title_comes_back(render: Render, title: str) -> None:
 
 
 @given(papers())
+@example(paper("&|A", authors=["&{", "& Team"]))
 @example(paper("{", venue="}", authors=["Sammy Davis Jr.", "King, Jr.", "a, b", "von", "x and y"]))
 def test_any_record_comes_back_from_bibtex(given_paper: Paper) -> None:
     """Title, people and teams, venue, date, identifiers and withdrawal are what two parsers read."""
@@ -180,6 +181,7 @@ def test_kinds_and_identifiers() -> None:
         ("Fast vs. Slow: A Study of Plan B", "Fast vs. Slow: A Study of Plan {B}"),
         ("VLM-R$^3$: Reasoning", "{VLM-R$^3$}: Reasoning"),
         ("MiMo -- from Pretraining", "{MiMo} -- from Pretraining"),
+        ("The #LLM", r"The {{\#LLM}}"),
         ("ϕ-Decoding", r"{{\ensuremath{\phi}}-Decoding}"),
     ],
 )
