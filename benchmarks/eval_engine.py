@@ -1,19 +1,29 @@
 """Tokens per second of kb's transformers engine, against `generate` one by one and against lm-evaluation-harness.
 
-Each contender is a process of its own with the same checkpoint, prompts, greedy decoding, number type, threads and (but
-for one by one) batch size; generation alone is timed, after a warm-up. Run it from the repository:
+And how long `kb eval run --quick` takes from its start to its end, and what a second worker is worth to a sweep.
 
     python -m benchmarks.eval_engine [--model reference --model smollm2] [--lm-eval-python PATH] [--repeats 3]
+    python -m benchmarks.eval_engine --part quick --part sweep
+
+Run it from the repository, on a machine that does nothing else. Without `--part` it does all three parts; the others'
+results are kept.
+
+**engine.** Each contender is a process of its own with the same checkpoint, prompts, greedy decoding, number type, threads and (but
+for one by one) batch size; generation alone is timed, after a warm-up.
 
 lm-evaluation-harness (0.4.13 was measured) wants some packages that kb does not; give it an environment of its own and
-name its Python: `python -m venv lm && lm/bin/pip install torch==2.13.0 'lm_eval[hf]==0.4.13'`. Its `--model hf` is the
+name its Python: `python -m venv lm && lm/bin/pip install torch==2.13.0 lm_eval==0.4.13 accelerate`, and the version of
+transformers that kb has here, so that libraries do not differ. Its `--model hf` is the
 class `HFLM`, which is called here on requests made by hand: no task of it is downloaded. Without `--lm-eval-python` it
 is left out.
 
 How often an answer depends on the batch is measured, too: in float32 the answers of each batch size are held against
 those of a batch of one.
 
-It prints the results and writes them to benchmarks/eval_engine.json.
+**quick, sweep.** The commands as a user gives them, start of the program included; the sweep makes the same grid with one
+worker and with two, and its results must be the same.
+
+It prints the results and writes them to benchmarks/eval_engine.json and benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -22,14 +32,18 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).parents[1]
+JSON = REPO / "benchmarks" / "eval_engine.json"
+PARTS = ("engine", "quick", "sweep")
 BEGIN, END = "<!-- eval_engine -->", "<!-- /eval_engine -->"
 _LABELS = {
     "generate": "`model.generate`, one by one",
@@ -217,6 +231,88 @@ def measure(model: str, options: argparse.Namespace) -> dict[str, Any]:
         return result
 
 
+# The commands
+
+GRID = {
+    "model": ["reference/seed0", "reference/seed1"],
+    "task": {"name": "chain"},
+    "n": 400,
+    "quantizer": ["none", *({"method": "rtn", "bits": bits, "group_size": 32} for bits in (4, 3, 2))],
+    "baseline": "full",
+    "decoding": {"max_new_tokens": 160},
+    "engine": {"name": "transformers", "batch_size": 64},
+}
+"""Two cells that others are held against, then six: each of two workers has the same to do."""
+
+
+def command(*words: str) -> dict[str, float]:
+    """Seconds on the clock and of processors, the processes that it starts included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "kb", *words],
+        cwd=REPO,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(done.stdout[-1000:] + done.stderr[-3000:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "seconds": seconds,
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+    }
+
+
+def timed(rounds: list[dict[str, float]]) -> dict[str, Any]:
+    """The median of several rounds."""
+    return {
+        "seconds": round(statistics.median(one["seconds"] for one in rounds), 1),
+        "seconds_all": [round(one["seconds"], 1) for one in rounds],
+        "cpu_s": round(statistics.median(one["cpu_s"] for one in rounds), 1),
+    }
+
+
+def measure_quick(repeats: int) -> dict[str, Any]:
+    rounds = []
+    for at in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="kb-benchmark-") as out:
+            rounds.append(command("eval", "run", "--quick", "--out", out))
+            runs = len(list(Path(out).glob("*/manifest.json")))
+        sys.stderr.write(f"quick, round {at + 1}: {rounds[-1]['seconds']:.1f} s\n")
+    return timed(rounds) | {"runs": runs}
+
+
+def measure_sweep(repeats: int) -> dict[str, Any]:
+    rounds: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+    results = []
+    for at in range(repeats):
+        for workers, times in rounds.items():
+            with tempfile.TemporaryDirectory(prefix="kb-benchmark-") as out:
+                grid = Path(out) / "grid.yaml"
+                grid.write_text(json.dumps(GRID), encoding="utf-8")  # JSON is YAML
+                times.append(
+                    command("eval", "sweep", str(grid), "--workers", str(workers), "--out", f"{out}/runs")
+                )
+                made = Path(out, "runs").glob("*/samples.jsonl")
+                results.append({path.parent.name: path.read_bytes() for path in made})
+            sys.stderr.write(f"sweep, round {at + 1}, {workers} workers: {times[-1]['seconds']:.1f} s\n")
+    found = {str(workers): timed(times) for workers, times in rounds.items()}
+    return {
+        "runs": len(results[0]),
+        "samples": GRID["n"],
+        "workers": found,
+        "times_as_fast": round(found["1"]["seconds"] / found["2"]["seconds"], 2),
+        "same_results": all(one == results[0] for one in results),
+    }
+
+
+# All together
+
+
 def share(some: list[str], others: list[str]) -> str:
     return f"{sum(a.strip() == b.strip() for a, b in zip(some, others, strict=True))}/{len(some)}"
 
@@ -233,33 +329,49 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lm-eval-python", metavar="PATH", help="the Python that has lm_eval")
     parser.add_argument("--brief", action="store_true", help="only kb and lm_eval; print, and write nothing")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be repeated")
     options = parser.parse_args()
-    models = options.model or [_default()]
-    result = {
+    if options.brief:
+        sys.stdout.write(_engine_table(measure_engine(options)))
+        return
+    parts = [name for name in options.part or PARTS if name == "engine" or _has_reference()]
+    if len(parts) < len(options.part or PARTS):
+        sys.stderr.write("quick, sweep: left out, since no reference model is here (kb eval train)\n")
+    measures = {
+        "engine": lambda: measure_engine(options),
+        "quick": lambda: measure_quick(options.repeats),
+        "sweep": lambda: measure_sweep(options.repeats),
+    }
+    result: dict[str, Any] = json.loads(JSON.read_text(encoding="utf-8")) if JSON.is_file() else {}
+    for part in parts:
+        result[part] = {**measures[part](), "machine": _machine()}
+        JSON.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")  # a later part may fail
+    text = _text(result)
+    _put_into_readme(text)
+    sys.stdout.write(text)
+
+
+def measure_engine(options: argparse.Namespace) -> dict[str, Any]:
+    models = options.model or ["reference" if _has_reference() else "random"]
+    return {
         "samples": options.samples,
         "max_new_tokens": options.tokens,
         "batch_size": options.batch_size,
         "threads": options.threads,
         "repeats": options.repeats,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "versions": _versions(options.lm_eval_python),
         "models": [measure(model, options) for model in models],
     }
-    if options.brief:
-        sys.stdout.write(_table(result))
-        return
-    (REPO / "benchmarks" / "eval_engine.json").write_text(
-        json.dumps(result, indent=1) + "\n", encoding="utf-8"
-    )
-    table = _table(result)
-    _put_into_readme(table)
-    sys.stdout.write(table)
 
 
-def _default() -> str:
+def _has_reference() -> bool:
     from kb.harness.models import REFERENCE
 
-    return "reference" if (REFERENCE / "seed0").is_dir() else "random"
+    return all((REFERENCE / seed).is_dir() for seed in ("seed0", "seed1"))
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 def _versions(lm_eval_python: str | None) -> dict[str, str]:
@@ -278,7 +390,40 @@ def _versions(lm_eval_python: str | None) -> dict[str, str]:
     return found
 
 
-def _table(result: dict[str, Any]) -> str:
+def _text(result: dict[str, Any]) -> str:
+    made = {"engine": _engine_table, "quick": _quick_line, "sweep": _sweep_table}
+    return "\n".join(made[part](result[part]) for part in PARTS if part in result)
+
+
+def _quick_line(quick: dict[str, Any]) -> str:
+    return (
+        f"`kb eval run --quick` ({quick['runs']} runs, table and plots): {quick['seconds']:.0f} s on the clock, "
+        f"{quick['cpu_s']:.0f} s of processors, start of the program included; "
+        f"the median of {len(quick['seconds_all'])}. {quick['machine']}.\n"
+    )
+
+
+def _sweep_table(sweep: dict[str, Any]) -> str:
+    lines = [
+        f"| `kb eval sweep`, {sweep['runs']} runs of {sweep['samples']} samples | Seconds | Processor seconds |",
+        "|---|--:|--:|",
+    ]
+    for workers, row in sweep["workers"].items():
+        lines.append(f"| `--workers {workers}` | {row['seconds']:.1f} | {row['cpu_s']:.1f} |")
+    repeats = len(sweep["workers"]["1"]["seconds_all"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Two workers are {sweep['times_as_fast']:.2f} times as fast as one; their results are "
+            f"{'the same' if sweep['same_results'] else 'NOT the same'}. Start of the programs included; "
+            f"the median of {repeats}. {sweep['machine']}.",
+            "",
+        ]
+    )
+
+
+def _engine_table(result: dict[str, Any]) -> str:
     lines = []
     for model in result["models"]:
         lengths = model["lengths"]
@@ -300,9 +445,11 @@ def _table(result: dict[str, Any]) -> str:
     lines += [
         f"Batches of {result['batch_size']}, float32, greedy, at most {result['max_new_tokens']} new tokens, "
         f"{result['threads']} threads; generation alone, time on the clock, the median of {result['repeats']} "
-        f"(one by one: of 1). {result['machine']}; {versions}.",
+        f"(one by one: of 1). {result.get('machine') or _machine()}; {versions}.",
         "",
     ]
+    if "lm_eval" not in result["versions"]:
+        lines += ["lm-evaluation-harness was left out: no `--lm-eval-python` was given.", ""]
     return "\n".join(lines)
 
 
@@ -310,7 +457,7 @@ def _put_into_readme(text: str) -> None:
     path = REPO / "benchmarks" / "README.md"
     readme = path.read_text(encoding="utf-8")
     if BEGIN not in readme:
-        readme += f"\n## Generating answers (`eval_engine.py`)\n\n{BEGIN}\n\n{END}\n"
+        readme += f"\n## Evaluating models (`eval_engine.py`)\n\n{BEGIN}\n\n{END}\n"
     head, rest = readme.split(BEGIN)
     path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
