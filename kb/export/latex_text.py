@@ -33,7 +33,7 @@ _DROPPED = re.compile(
     "\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e01ef]"
 )
 _BREAK = "\ufdd0"
-_LONG, _LONG_WITH_DIGITS, _LONG_CAPITALS, _PIECE = 20, 10, 6, 4
+_LONG, _LONG_WITH_DIGITS, _WIDE, _PIECE = 20, 10, 6.5, 4
 _WORD = re.compile("[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]{7,}")
 # Where a token may end a line: after a hyphen or slash between words; where it is long, after any sign that opens nothing.
 _AFTER = re.compile(r"(?<=\w)[-–—/](?=\w)")
@@ -108,9 +108,9 @@ def _token(token: str) -> str:
 
 def _cut(match: re.Match[str]) -> str:
     word = match.group()
-    capitals = sum(not char.islower() for char in word)
-    hyphenated = not any(char.isdigit() for char in word)  # else LaTeX does not know where
-    if len(word) <= (_LONG if hyphenated else _LONG_WITH_DIGITS) and capitals <= _LONG_CAPITALS:
+    digits = sum(char.isdigit() for char in word)
+    width = sum(char.isupper() for char in word) + 0.6 * digits  # of what LaTeX does not hyphenate
+    if len(word) <= (_LONG_WITH_DIGITS if digits else _LONG) and width <= _WIDE:
         return word
     return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
 
@@ -147,7 +147,9 @@ def _runs(text: str) -> list[tuple[str, str]]:
 
 def _joins(script: str, between: str, kind: str) -> bool:
     """Whether what stands between two pieces of a script belongs to them: in Hebrew and Arabic, it takes their direction."""
-    return kind == "" and (between == " " or (script == "rtl" and re.fullmatch(r"[ .,:;!?()-]{1,3}", between) is not None))
+    return kind == "" and (
+        between == " " or (script == "rtl" and re.fullmatch(r"[ .,:;!?()-]{1,3}", between) is not None)
+    )
 
 
 @cache
