@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kb.cli_parts import examples, json_option
+from kb.cli_parts import Sections, examples, json_option
 from kb.errors import EXIT_DATA, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ _NEAR = 12  # results that nearly count, shown at most
 
 
 @click.group(
-    epilog=examples("kb claims list --state refuted", "kb claims show feng2025efficient", "kb claims check")
+    cls=Sections,
+    epilog=examples("kb claims list --state refuted", "kb claims show feng2025efficient", "kb claims check"),
 )
 def claims() -> None:
     """Claims of the papers, and what the evidence says of them.

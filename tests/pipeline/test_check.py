@@ -210,6 +210,14 @@ DEFECTS = [
         Severity.ERROR,
     ),
     Planted(
+        "claim-words",
+        _edit("almeida2024frugal", "    arxiv_version: 2\n", "    variant: {method: [gtpq]}\n"),
+        "papers/almeida2024frugal.yaml",
+        23,
+        "the claim c1 names an unknown method: gtpq",
+        Severity.ERROR,
+    ),
+    Planted(
         "withdrawn",
         _edit(
             "fukuda2024thrifty",
