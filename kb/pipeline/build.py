@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from kb.config import Config
 from kb.errors import DataError, KbError, LockError
 from kb.export.bibtex import render_bibtex
+from kb.export.citation import cite
 from kb.pipeline.anchors import anchors_hold
 from kb.pipeline.findings import Change, changes, load_findings
 from kb.pipeline.mkdocs_run import (
@@ -117,6 +118,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             settings=config.settings.site,
             templates=read_templates(config.root),
             bibtex=render_bibtex,
+            cite=cite,
             handwritten=handwritten,
             candidates=load_candidates(config.candidates_path),
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),

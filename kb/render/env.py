@@ -15,6 +15,7 @@ from kb.render.escape import (
     escape_attribute,
     escape_code,
     escape_text,
+    front_matter_data,
     front_matter_text,
     json_text,
 )
@@ -37,6 +38,7 @@ def make_environment(templates: Mapping[str, str]) -> jinja2.Environment:
         code=escape_code,
         count=count_text,
         front_matter=front_matter_text,
+        front_matter_data=front_matter_data,
         json=json_text,
         outward=outward,
         page_url=_page_url,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 # C0 and C1 controls (Python-Markdown's own place-holders use them), direction overrides, surrogates, non-characters.
@@ -56,6 +57,19 @@ def escape_attribute(text: str) -> SafeText:
 def front_matter_text(text: str) -> SafeText:
     """A YAML value that Material may put into ``<title>`` and into the page's header without escaping it."""
     return SafeText(json.dumps(str(escape_text(text)), ensure_ascii=False))
+
+
+def front_matter_data(value: object) -> SafeText:
+    """Lists, mappings and texts as a YAML value on one line; what reads it escapes the texts for where it puts them."""
+    return SafeText(json.dumps(_visible(value), ensure_ascii=False, sort_keys=True))
+
+
+def _visible(value: object) -> object:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {name: _visible(item) for name, item in value.items()}
+    return [_visible(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def json_text(value: object) -> SafeText:

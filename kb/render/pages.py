@@ -16,9 +16,11 @@ from kb.records.models import Paper
 from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
+from kb.render.citation import Cite, uncited
 from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
 from kb.render.escape import escape_text
+from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import OPTIONAL, Findings, Judgement
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
@@ -61,6 +63,7 @@ class SiteInput:
         seen_in: names of the sources that know a paper, by its key.
         findings: verdicts on claims, reported results.
         bibtex: renders records as BibTeX.
+        cite: says how a paper is cited.
     """
 
     papers: Mapping[str, Paper]
@@ -68,6 +71,7 @@ class SiteInput:
     settings: SiteSettings
     templates: Mapping[str, str]
     bibtex: Callable[[Sequence[Paper]], str]
+    cite: Cite = uncited
     handwritten: Mapping[str, str] = field(default_factory=dict)
     candidates: tuple[Candidate, ...] = ()
     merged: tuple[tuple[str, str], ...] = ()
@@ -132,6 +136,7 @@ class _Renderer:
         self._branches()
         self._findings()
         self._needs_work()
+        self._feeds()
         self._redirects()
         self._branch_redirects()
         self._handwritten()
@@ -218,7 +223,14 @@ class _Renderer:
         for key, view in self.views.items():
             shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
             results = paper_results(key, self.given.findings, self.places)
-            self._add(page_of_paper(key), "paper.md.j2", paper=view, shown_authors=shown, results=results)
+            self._add(
+                page_of_paper(key),
+                "paper.md.j2",
+                paper=view,
+                shown_authors=shown,
+                results=results,
+                citation=self.given.cite(self.given.papers[key]),
+            )
 
     def _findings(self) -> None:
         """Claims and results, if there are any."""
@@ -274,7 +286,15 @@ class _Renderer:
     def _branch(self, facet: FacetView, branch: BranchView) -> None:
         years = by_year(branch.entries, f"branches/{branch.id}")
         split = branch.total > LIST_LIMIT
-        self._add(branch.page, "branch.md.j2", facet=facet, branch=branch, years=years, split=split)
+        self._add(
+            branch.page,
+            "branch.md.j2",
+            facet=facet,
+            branch=branch,
+            years=years,
+            split=split,
+            feed=feed_of_branch(branch.id),
+        )
         for year in years if split else ():
             self._add(
                 year.page,
@@ -309,6 +329,11 @@ class _Renderer:
                 row.key: edit_link(self.given.settings.repository, f"papers/{row.key}.yaml") for row in rows
             },
         )
+
+    def _feeds(self) -> None:
+        given = self.given
+        for path, text in paper_feeds(given.papers, self.views, self.facets, given.taxonomy, given.settings):
+            self._put(path, text)
 
     def _redirects(self) -> None:
         for gone in sorted(self.merged):
