@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kb.export.bibtex import authors, protected_title, render_entry, verbatim
 from kb.export.latex import escape_latex
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.venues import is_journal
 from kb.records.models import Paper
 
@@ -25,7 +25,7 @@ def _entry(paper: Paper) -> str:
         venue = {"journaltitle": name} if journal else {"booktitle": f"{{{name}}}"}
     fields = {"title": protected_title(paper.title), "author": authors(paper.authors)} | venue
     fields |= {
-        "date": paper.dates.published or "",
+        "date": issued(paper),
         "version": str(ids.arxiv_version or ""),
         "doi": verbatim(ids.doi or ""),
         "eprint": ids.arxiv_id or "",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kb.export.latex import escape_latex, escaper
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import Name, split_name
 from kb.export.venues import is_journal
 from kb.records.models import Author, Paper
@@ -45,7 +45,7 @@ def _entry(paper: Paper) -> str:
         venue = {"journal": name} if journal else {"booktitle": f"{{{name}}}"}
     elif ids.arxiv_id:
         venue = {"howpublished": f"arXiv preprint arXiv:{ids.arxiv_id}"}
-    published = paper.dates.published or ""
+    published = issued(paper)
     return render_entry(
         kind,
         paper.key,

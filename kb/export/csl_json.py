@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import split_name
 from kb.export.venues import is_journal
 from kb.records.models import Author, Paper
@@ -26,7 +26,7 @@ def _item(paper: Paper) -> dict[str, Any]:
     kind = "article"  # CSL 1.0.2: a preprint
     if paper.venue:
         kind = "article-journal" if is_journal(paper.venue) else "paper-conference"
-    published = [int(part) for part in (paper.dates.published or "").split("-") if part]
+    published = [int(part) for part in issued(paper).split("-") if part]
     others = {name: getattr(ids, name) for name in ("openreview", "acl_anthology", "semantic_scholar", "url")}
     orcids = {author.name: author.orcid for author in paper.authors if author.orcid}
     custom = {name: value for name, value in {**others, "orcid": orcids}.items() if value}

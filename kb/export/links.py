@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from kb.ids import ArxivId
@@ -23,6 +24,19 @@ def best_url(paper: Paper) -> str:
 def doi_url(doi: str) -> str:
     """The resolver's address of a DOI."""
     return "https://doi.org/" + quote(doi, safe="/:;().,-_")
+
+
+def issued(paper: Paper) -> str:
+    """The date that a reference to the paper gives, as precise as known.
+
+    A record's date is that of the preprint where there is one. Beside a venue, the day and month of the preprint would be
+    wrong: there it is the year alone, the one that the venue names ("ICLR 2025") if it names one.
+    """
+    published = paper.dates.published or ""
+    if not (paper.venue and paper.identifiers.arxiv_id):
+        return published
+    named = re.findall(r"\b(?:19|20)\d\d\b", paper.venue, re.ASCII)
+    return named[0] if len(named) == 1 and published else published[:4]
 
 
 def withdrawn_note(paper: Paper) -> str:

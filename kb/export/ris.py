@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import split_name
 from kb.export.venues import is_journal
 from kb.records.models import Author, Paper
@@ -31,7 +31,7 @@ def _tags(paper: Paper) -> Iterator[tuple[str, str]]:
     yield "TI", paper.title
     for author in paper.authors:
         yield "AU", _name(author)
-    published = paper.dates.published or ""
+    published = issued(paper)
     yield "PY", published[:4]
     if len(published) > 4:  # year/month/day/other, whatever is not known empty
         year, month, day = (*published.split("-"), "")[:3]

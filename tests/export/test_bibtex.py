@@ -11,7 +11,7 @@ from pybtex.database import Entry, Person, parse_string
 
 from kb.export.biblatex import render_biblatex
 from kb.export.bibtex import render_bibtex
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import split_name
 from kb.records.models import Paper
 from kb.sources.bibtex import BibtexFile
@@ -59,7 +59,7 @@ def test_a_hostile_title_comes_back(render: Render, title: str) -> None:
 def test_any_record_comes_back_from_bibtex(given_paper: Paper) -> None:
     """Title, people and teams, venue, date, identifiers and withdrawal are what two parsers read."""
     ids = given_paper.identifiers
-    published = given_paper.dates.published or ""
+    published = issued(given_paper)
     text = render_bibtex([given_paper])
     (entry,) = parse(text)
     other = parse_pybtex(text)["a2020b"]
@@ -92,7 +92,7 @@ def test_any_record_comes_back_from_biblatex(given_paper: Paper) -> None:
         assert read_latex(fields.get("journaltitle") or fields.get("booktitle") or "") == (
             given_paper.venue or ""
         )
-        assert fields.get("date") == given_paper.dates.published
+        assert fields.get("date", "") == issued(given_paper)
         assert (fields.get("eprint"), fields.get("doi")) == (ids.arxiv_id, ids.doi)
         assert fields.get("eprinttype") == ("arxiv" if ids.arxiv_id else None)
         assert fields.get("eprintclass") == ("hep-th" if ids.arxiv_id == "hep-th/9901001" else None)
@@ -142,7 +142,7 @@ def test_kb_reads_its_own_bibtex() -> None:
             (
                 p.title,
                 p.identifiers.by_kind(),
-                (p.dates.published or "")[:length],
+                issued(p)[:length],
                 p.venue,
                 [a.name for a in p.authors],
             )
@@ -162,6 +162,10 @@ def test_kinds_and_identifiers() -> None:
     assert (journal["ENTRYTYPE"], journal["journal"]) == ("article", "Transactions on Things")
     assert (journal["doi"], journal["eprint"], journal["year"]) == ("10.1145/3666122", "2504.04823", "2025")
     assert (conference["ENTRYTYPE"], preprint["ENTRYTYPE"]) == ("inproceedings", "misc")
+    assert ("month" in journal, "month" in preprint) == (
+        False,
+        False,
+    )  # that of the preprint is not the journal's
     assert preprint["howpublished"] == "arXiv preprint arXiv:2504.04823"
     kinds = [entry["ENTRYTYPE"] for entry in parse(render_biblatex(given_papers))]
     assert kinds == ["article", "inproceedings", "online"]

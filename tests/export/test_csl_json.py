@@ -12,7 +12,7 @@ from citeproc.source.json import CiteProcJSON  # type: ignore[import-untyped]
 from hypothesis import given
 
 from kb.export.csl_json import render_csl_json
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import split_name
 from kb.records.models import Paper
 from tests.export.strange import ORCID, TITLES, paper, papers
@@ -58,7 +58,7 @@ def test_any_record_comes_back(given_paper: Paper) -> None:
         or " ".join(filter(None, map(person.get, ("given", "non-dropping-particle", "family", "suffix"))))
         for person in item.get("author", [])
     ] == [str(split_name(author.name)) for author in given_paper.authors]
-    published = given_paper.dates.published or ""
+    published = issued(given_paper)
     parts = item.get("issued", {}).get("date-parts", [[]])[0]
     assert [int(part) for part in published.split("-") if part] == parts
     assert (item.get("DOI"), item.get("archive_location")) == (ids.doi, ids.arxiv_id)

@@ -6,7 +6,7 @@ import pytest
 import rispy  # type: ignore[import-untyped]
 from hypothesis import given
 
-from kb.export.links import best_url, withdrawn_note
+from kb.export.links import best_url, issued, withdrawn_note
 from kb.export.names import split_name
 from kb.export.ris import render_ris
 from kb.records.models import Paper
@@ -38,7 +38,7 @@ def test_any_record_comes_back(given_paper: Paper) -> None:
     ids = given_paper.identifiers
     assert entry["title"] == given_paper.title
     assert entry.get("secondary_title") == given_paper.venue
-    published = given_paper.dates.published or ""
+    published = issued(given_paper)
     assert entry.get("year", "") == published[:4]
     if len(published) > 4:
         assert "-".join(filter(None, entry["date"].split("/"))) == published
