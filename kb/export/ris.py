@@ -18,7 +18,7 @@ _END = "\r\n"
 def render_ris(papers: Sequence[Paper]) -> str:
     """One reference for each of `papers`, in their order, a blank line between two."""
     return _END.join(
-        "".join(f"{tag}  - {value}".rstrip() + _END for tag, value in _tags(paper) if value or tag == "ER")
+        "".join(f"{tag}  - {value}{_END}" for tag, value in _tags(paper) if value or tag == "ER")
         for paper in papers
     )
 

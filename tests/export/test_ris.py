@@ -67,4 +67,4 @@ def test_types_and_names_are_written_as_reference_managers_expect() -> None:
     ]
     assert [text.split("\r\n")[0] for text in made] == ["TY  - JOUR", "TY  - CONF", "TY  - UNPB"]
     assert "AU  - Qwen Team,\r\nAU  - van Davis, Sammy, Jr.\r\nAU  - Mausam\r\n" in made[0]
-    assert made[0].endswith("ER  -\r\n")
+    assert made[0].endswith("ER  - \r\n")
