@@ -14,7 +14,11 @@ from pathlib import Path
 from kb.errors import DataError, KbError
 
 PACKAGES = "texlive-latex-extra texlive-pictures texlive-latex-recommended lmodern"
-UNICODE_PACKAGES = f"{PACKAGES} texlive-xetex texlive-fonts-recommended fonts-freefont-otf fonts-wqy-microhei fonts-symbola"
+UNICODE_PACKAGES = (
+    f"{PACKAGES} texlive-xetex texlive-fonts-recommended fonts-freefont-otf fonts-wqy-microhei fonts-symbola"
+)
+_OWN = (".aux", ".bbl", ".out")
+_SOURCES = f".{os.pathsep}../source{os.pathsep}"  # the empty end: then where LaTeX itself is
 _MOST_RUNS = 6
 _TIMEOUT_S = 300
 _AGAIN = re.compile(r"Rerun to get|Table widths have changed|Rerun LaTeX|Label\(s\) may have changed")
@@ -80,7 +84,7 @@ def _too_wide(text: str) -> tuple[str, ...]:
 
 
 def compile_tex(folder: Path, engine: str, *, name: str = "survey", path: str | None = None) -> Compiled:
-    """Run `engine` and BibTeX on a copy of `folder`, so that nothing but what is asked for is left behind.
+    """Run `engine` and BibTeX on the document `name` of `folder`, elsewhere: nothing is left behind in it.
 
     Args:
         path: where to look for the programs, if not on PATH.
@@ -92,7 +96,11 @@ def compile_tex(folder: Path, engine: str, *, name: str = "survey", path: str | 
     programs = {tool: _program(tool, engine, path) for tool in (engine, "bibtex")}
     with tempfile.TemporaryDirectory(prefix="kb-tex-") as made:
         work = Path(made) / "work"
-        shutil.copytree(folder, work, ignore=shutil.ignore_patterns(".*", "*.pdf"))
+        work.mkdir()
+        # By a name without a space or colon, which would mean something in a list of folders.
+        (work.parent / "source").symlink_to(folder.resolve(), target_is_directory=True)
+        for suffix in _OWN:  # what an author's own run left in the folder is not read
+            (work / f"{name}{suffix}").write_text("\\relax\n" if suffix == ".aux" else "", encoding="utf-8")
         latex = [
             programs[engine],
             "-interaction=nonstopmode",
@@ -156,5 +164,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         "SOURCE_DATE_EPOCH": environ.get("SOURCE_DATE_EPOCH", "0"),
         "FORCE_SOURCE_DATE": "1",
         "openout_any": "p",
+        "TEXINPUTS": _SOURCES,
+        "BIBINPUTS": _SOURCES,
         "LC_ALL": "C.UTF-8",
     }
