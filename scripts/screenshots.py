@@ -51,7 +51,7 @@ def kinds(site: Path) -> dict[str, str]:
     reviewed = [p for p in papers if b"kb-card-done" in p.read_bytes() or b"kb-card-draft" in p.read_bytes()]
     longest = max(reviewed or papers, key=lambda path: path.stat().st_size, default=None)
     shortest = min(papers, key=lambda path: path.stat().st_size, default=None)
-    years = sorted((site / "survey").glob("*.html"))
+    years = sorted((site / "survey").glob("[0-9]*.html"))
     branches = sorted((site / "branches").rglob("quantization.html")) or sorted(
         (site / "branches").rglob("*.html")
     )
@@ -60,6 +60,7 @@ def kinds(site: Path) -> dict[str, str]:
     for name, path in (
         ("paper-reviewed", longest),
         ("paper-bare", shortest),
+        ("table", site / "survey/table.html"),
         ("year", years[-1] if years else None),
         ("branch", branches[0] if branches else None),
         ("claim", max(claims, key=lambda path: path.stat().st_size, default=None)),

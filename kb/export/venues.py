@@ -57,3 +57,13 @@ def short_venue(venue: str) -> str | None:
     kinds = [kind for kind in ("Findings", "Workshop") if re.search(rf"(?i)\b{kind}\b", venue)]
     year = _YEAR.search(venue)
     return " ".join([short, *kinds, *([year.group()] if year else [])])
+
+
+def venue_series(venue: str) -> str:
+    """The name that a venue keeps from year to year: short where `short_venue` knows one.
+
+    >>> venue_series("Findings of ACL 2025"), venue_series("ICLR 2024"), venue_series("2024")
+    ('ACL Findings', 'ICLR', '2024')
+    """
+    short = short_venue(venue) or venue
+    return " ".join(_YEAR.sub("", short).split()) or short

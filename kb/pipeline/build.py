@@ -16,6 +16,7 @@ from kb.config import Config
 from kb.errors import DataError, KbError, LockError
 from kb.export.bibtex import render_bibtex
 from kb.export.citation import cite
+from kb.export.venues import venue_series
 from kb.pipeline.anchors import anchors_hold
 from kb.pipeline.findings import Change, changes, load_findings
 from kb.pipeline.mkdocs_run import (
@@ -124,6 +125,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
             seen_in=_seen_in(config),
             findings=load_findings(config, library),
+            venue_series=venue_series,
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}

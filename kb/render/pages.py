@@ -25,6 +25,7 @@ from kb.render.findings import OPTIONAL, Findings, Judgement
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
 from kb.render.result_views import paper_results
+from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
 from kb.render.views import (
     PaperView,
     Problem,
@@ -63,6 +64,7 @@ class SiteInput:
         seen_in: names of the sources that know a paper, by its key.
         findings: verdicts on claims, reported results.
         bibtex: renders records as BibTeX.
+        venue_series: gives a venue's short name without the year.
         cite: says how a paper is cited.
     """
 
@@ -77,6 +79,7 @@ class SiteInput:
     merged: tuple[tuple[str, str], ...] = ()
     seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
+    venue_series: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class _Renderer:
         self._home()
         self._papers()
         self._survey()
+        self._survey_table()
         self._branches()
         self._findings()
         self._needs_work()
@@ -276,6 +280,12 @@ class _Renderer:
                 year=year,
                 branch=None,
             )
+
+    def _survey_table(self) -> None:
+        table = survey_table(self.given.papers, self.views, self.given.taxonomy, self.given.venue_series)
+        self._add(PAGE, "survey-table.md.j2", table=table, total=len(self.rows))
+        self._put(DATA, table.data)
+        self._put(BIBTEX, table.bibtex)
 
     def _branches(self) -> None:
         self._add("taxonomy.md", "taxonomy.md.j2", facets=self.facets)

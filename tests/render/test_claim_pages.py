@@ -244,6 +244,8 @@ def test_hostile_words_stay_words(hostile: str) -> None:
     row = result(model=bad, place=bad, note=bad, variant=None, benchmark=bad)
     pages = site(one, row, doubts={row.ref: (bad,)}).pages
     for path, text in pages.items():
+        if not path.endswith((".md", ".html")):
+            continue  # data, in which words may stand as they are: see test_survey_table and test_feeds
         body = re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
         for attack in (
             "<script>",
