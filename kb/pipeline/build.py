@@ -19,6 +19,7 @@ from kb.export.citation import cite
 from kb.export.venues import venue_series
 from kb.pipeline.anchors import anchors_hold
 from kb.pipeline.findings import Change, changes, load_findings
+from kb.pipeline.history import load_history
 from kb.pipeline.mkdocs_run import (
     ALWAYS_BUILT,
     SEARCH_INDEX,
@@ -126,6 +127,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             seen_in=_seen_in(config),
             findings=load_findings(config, library),
             venue_series=venue_series,
+            history=load_history(config, library, taxonomy),
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}

@@ -16,10 +16,14 @@ from kb.records.models import Paper
 from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
+from kb.render.changes import FEED as CHANGES_FEED
+from kb.render.changes import MANY, Changes
+from kb.render.changes import PAGE as CHANGES
 from kb.render.citation import Cite, uncited
 from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
 from kb.render.escape import escape_text
+from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import OPTIONAL, Findings, Judgement
 from kb.render.places import Places
@@ -63,6 +67,7 @@ class SiteInput:
         merged: (gone, into): keys whose pages send the reader on.
         seen_in: names of the sources that know a paper, by its key.
         findings: verdicts on claims, reported results.
+        history: what happened to the survey.
         bibtex: renders records as BibTeX.
         venue_series: gives a venue's short name without the year.
         cite: says how a paper is cited.
@@ -80,6 +85,7 @@ class SiteInput:
     seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     venue_series: Callable[[str], str] = str
+    history: History = field(default_factory=History)
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,7 @@ class _Renderer:
         self._feeds()
         self._redirects()
         self._branch_redirects()
+        self._changes()
         self._handwritten()
         verdicts = tuple(sorted(self.writer.verdicts.items()))
         return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems), verdicts)
@@ -344,6 +351,30 @@ class _Renderer:
         given = self.given
         for path, text in paper_feeds(given.papers, self.views, self.facets, given.taxonomy, given.settings):
             self._put(path, text)
+
+    def _changes(self) -> None:
+        """After all other pages: it links to those that there are."""
+        given = self.given
+        changes = Changes(given.history, given.papers, given.taxonomy, self.pages, given.settings)
+        self._put(CHANGES_FEED, changes.feed())
+        years = changes.years()
+        values = {"history": given.history, "many": MANY, "directions": self._directions()}
+        newest = years[0] if years else None
+        self._add(
+            CHANGES,
+            "changes.md.j2",
+            title="What changed",
+            newest=True,
+            year=newest,
+            older=years[1:],
+            **values,
+        )
+        for year in years[1:]:
+            title = f"What changed in {year.title}"
+            self._add(year.page, "changes.md.j2", title=title, newest=False, year=year, older=(), **values)
+
+    def _directions(self) -> list[tuple[str, str]]:
+        return [(branch.title, feed_of_branch(branch.id)) for branch in self.facets[0].branches]
 
     def _redirects(self) -> None:
         for gone in sorted(self.merged):
