@@ -66,7 +66,7 @@ def list_(root: Any, as_json: bool, paper: str | None, state: str | None) -> int
 def show(state: Any, name: str, as_json: bool) -> int:
     """One claim (KEY/ID), or those of a record: the verdict, its statistics, and every piece of evidence."""
     from kb.cli_output import say_json
-    from kb.link.verdict_data import cell_data, verdict_data
+    from kb.link.verdict_data import evidence_data, verdict_data
     from kb.pipeline import claims as run
 
     shown = run.select(_judged(state, as_json), name)
@@ -76,7 +76,9 @@ def show(state: Any, name: str, as_json: bool) -> int:
                 {
                     **verdict_data(one.verdict, one.claim),
                     "statement": one.claim.statement,
-                    "evidence": [cell_data(cell) for cell in (*one.verdict.cells, *one.verdict.contrast)],
+                    "says_what": one.claim.model_dump(mode="json", exclude_unset=True, exclude={"statement"}),
+                    "committed": one.committed["state"] if one.committed else None,
+                    "evidence": evidence_data(one.verdict),
                     "left_out": [vars(each) for each in one.verdict.left_out],
                 }
                 for one in shown
@@ -284,7 +286,7 @@ def _show(one: Judged) -> None:
         say(f"  differs by {split.axis}: {sides} (p {split.p:.2g} after {split.tried} cuts)")
     rows = [
         (
-            "contrast" if cell in verdict.contrast else cell.variant.kind,
+            "contrast" if at >= len(verdict.cells) else cell.variant.kind,
             cell.variant.source,
             cell.variant.model,
             str(cell.setting),
@@ -296,7 +298,7 @@ def _show(one: Judged) -> None:
             f"{cell.effect:+.2f}",
             str(cell.variant.items or "?"),
         )
-        for cell in (*verdict.cells, *verdict.contrast)
+        for at, cell in enumerate((*verdict.cells, *verdict.contrast))
     ]
     if rows:
         click.echo()

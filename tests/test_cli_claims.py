@@ -96,6 +96,18 @@ def test_one_claim_is_shown_with_statistics_evidence_and_what_does_not_count(bas
     assert "not counted:\n  2  benchmark is Quiz, not Essay" in out
     data = json.loads(base.run("claims", "show", "ann2025study/lossless", "--json").out)
     assert [cell["effect"] for cell in data[0]["evidence"]] == [0.0, 0.0]
+    assert data[0]["says_what"]["margin"] == 4.0
+    assert data[0]["committed"] is None
+    first = data[0]["evidence"][0]
+    said = {name: first[name] for name in ("side", "kind", "source", "setting", "against", "benchmark")}
+    assert said == {
+        "side": "conditions",
+        "kind": "reported",
+        "source": "ann2025study",
+        "setting": "gptq W4A16KV16",
+        "against": "full precision",
+        "benchmark": "Quiz",
+    }
 
 
 def test_committed_verdicts_follow_to_the_byte(base: KnowledgeBase) -> None:
@@ -152,10 +164,21 @@ def test_a_committed_verdict_that_no_longer_follows_is_an_error_that_says_why(
     assert base.run("claims", "check").code == 0
 
 
-def test_a_broken_verdict_file_is_one_line_and_is_written_anew(base: KnowledgeBase) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"claim": 1}\n', "line 1 is no verdict"),
+        ('{"claim": "a/b", "state": "stale"}\n<<<<<<< ours\n', "line 2 is no JSON"),
+        ('{"claim": "a/b", "state": "stale"}\n' * 2, "line 2 is a second verdict on a/b"),
+    ],
+)
+def test_a_broken_verdict_file_is_one_line_and_is_written_anew(
+    base: KnowledgeBase, text: str, said: str
+) -> None:
     path = base.root / "results" / "_verdicts.jsonl"
-    path.write_text('{"claim": 1}\n', encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     out = base.run("claims", "check")
+    assert said in out.err
     assert (out.code, out.err.count("\n")) == (3, 1)
     assert "_verdicts.jsonl" in out.err
     assert "kb claims update" in out.err

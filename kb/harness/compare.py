@@ -124,8 +124,17 @@ class Comparison:
 
 
 def settings_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What two runs must share to be comparable."""
+    """What two runs must share to be comparable. One that another harness made says it in other places."""
     spec, task = manifest.get("spec") or {}, manifest.get("task") or {}
+    if not spec:
+        names = "name version hash options data_config seed n_shot fewshot_seed filter metric".split()
+        return {
+            "task": {name: task.get(name) for name in names},
+            "template": manifest.get("template"),
+            "system_instruction": manifest.get("system_instruction"),
+            "decoding": manifest.get("decoding"),
+            "engine": (manifest.get("engine") or {}).get("name"),
+        }
     return {
         "task": {name: task.get(name) for name in ("name", "version", "options", "seed")},
         "template": spec.get("template"),

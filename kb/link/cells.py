@@ -7,6 +7,7 @@ were made alike; a refusal says which setting differs.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kb.errors import UsageError
@@ -16,6 +17,8 @@ from kb.harness.results import SampleResult
 from kb.harness.stats import Pairs
 from kb.link.evidence import Measured, Setting
 from kb.records.claims import Metric
+
+_NOUGHT = "the baseline is nought: there is no share of it"
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,9 @@ def make_cell(variant: Measured, baseline: Measured, *, percent: bool = False) -
         was, now = getattr(baseline, name), getattr(variant, name)
         if was != now:
             raise UsageError(f"{name} differs: {was} and {now}")
-    if variant.kind == "reported":
-        made = Cell(variant, baseline, variant.score - baseline.score, _sum(variant, baseline))
-    else:
-        made = _of_runs(variant, baseline)
+    if variant.kind == "run":
+        return _of_runs(variant, baseline, percent)
+    made = Cell(variant, baseline, variant.score - baseline.score, _sum(variant, baseline))
     return _in_percent(made) if percent else made
 
 
@@ -80,7 +82,8 @@ def _sum(a: Measured, b: Measured) -> float | None:
     return a.variance + b.variance if a.variance is not None and b.variance is not None else None
 
 
-def _of_runs(variant: Measured, baseline: Measured) -> Cell:
+def _of_runs(variant: Measured, baseline: Measured, percent: bool) -> Cell:
+    """Over the items that both have; of a share, the variance is that of a ratio of paired means (the delta method)."""
     assert variant.manifest is not None  # noqa: S101 - every run has one
     assert baseline.manifest is not None  # noqa: S101
     unlike = differences(settings_of(baseline.manifest), settings_of(variant.manifest))
@@ -90,19 +93,31 @@ def _of_runs(variant: Measured, baseline: Measured) -> Cell:
     pairs, _ = join(_Samples(baseline), _Samples(variant))
     if not pairs:
         raise UsageError("the runs share no scored sample")
-    scale = 100.0 if variant.metric is Metric.ACCURACY else 1.0
-    by_item: dict[str, list[float]] = {}
-    for a, b in pairs:
-        by_item.setdefault(a.id, []).append(scale * (_value(b, variant.metric) - _value(a, variant.metric)))
-    gaps = [math.fsum(row) / len(row) for row in by_item.values()]
-    middle = math.fsum(gaps) / len(gaps)
-    spread = math.fsum((gap - middle) ** 2 for gap in gaps) / max(1, len(gaps) - 1)
+    before, after = ([_value(one, variant.metric) for one in side] for side in zip(*pairs, strict=True))
+    items = [one.id for one, _ in pairs]
+    base, score = _item_means(items, before), _item_means(items, after)
+    n, start, end = len(base), math.fsum(base) / len(base), math.fsum(score) / len(score)
+    if percent and start <= 0:
+        raise UsageError(_NOUGHT)
+    unit, ratio = (100 / start, end / start) if percent else (1.0, 1.0)
+    gaps = [unit * (b - ratio * a) for a, b in zip(base, score, strict=True)]
+    middle = math.fsum(gaps) / n
+    spread = math.fsum((gap - middle) ** 2 for gap in gaps) / (n - 1) if n > 1 else None
     counts = None
     if variant.metric is Metric.ACCURACY:
-        counts = Pairs.of([float(a.score or 0) for a, _ in pairs], [float(b.score or 0) for _, b in pairs])
+        if n == len(pairs) and {*before, *after} <= {0.0, 100.0}:
+            counts = Pairs.of([each / 100 for each in before], [each / 100 for each in after])
         # Half a disagreement either way, so that runs which agree on every item keep a variance.
-        spread = max(spread, 1e4 * 1 / (len(gaps) + 2))
-    return Cell(variant, baseline, middle, spread / len(gaps), counts if len(gaps) == len(pairs) else None)
+        spread = max(spread or 0.0, unit**2 * 1e4 / (n + 2))
+    return Cell(variant, baseline, unit * (end - start), None if spread is None else spread / n, counts)
+
+
+def _item_means(items: Sequence[str], values: Sequence[float]) -> list[float]:
+    """The mean over each item's completions, in the order of the items' first ones."""
+    by_item: dict[str, list[float]] = {}
+    for item, value in zip(items, values, strict=True):
+        by_item.setdefault(item, []).append(value)
+    return [math.fsum(row) / len(row) for row in by_item.values()]
 
 
 @dataclass(frozen=True)
@@ -121,17 +136,15 @@ class _Samples:
 
 
 def _value(sample: SampleResult, metric: Metric) -> float:
-    return float((sample.score if metric is Metric.ACCURACY else sample.reasoning_tokens) or 0)
+    """In percent, or tokens."""
+    return 100.0 * (sample.score or 0.0) if metric is Metric.ACCURACY else float(sample.reasoning_tokens or 0)
 
 
 def _in_percent(cell: Cell) -> Cell:
-    """In percent of the baseline, by the delta method (a reported ratio's two scores taken as independent)."""
+    """A reported effect in percent of the baseline, by the delta method, its two scores taken as independent."""
     base, score = cell.baseline.score, cell.variant.score
     if base <= 0:
-        raise UsageError("the baseline is nought: there is no share of it")
-    spread = cell.variance
-    if spread is not None and not cell.paired:
-        a, b = cell.variant.variance or 0.0, cell.baseline.variance or 0.0
-        spread = a + (score / base) ** 2 * b
-    scaled = None if spread is None else spread * (100 / base) ** 2
-    return Cell(cell.variant, cell.baseline, 100 * cell.effect / base, scaled, cell.pairs)
+        raise UsageError(_NOUGHT)
+    a, b = cell.variant.variance, cell.baseline.variance
+    spread = None if a is None or b is None else (a + (score / base) ** 2 * b) * (100 / base) ** 2
+    return Cell(cell.variant, cell.baseline, 100 * cell.effect / base, spread)

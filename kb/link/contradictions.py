@@ -96,7 +96,7 @@ def find(claims: Sequence[tuple[str, Claim]], evidence: Evidence, words: Vocabul
         claims: (key of the record, claim).
     """
     results, compared = _results(evidence)
-    scopes = Scopes(words, (each.setting for each in evidence.every))
+    scopes = Scopes(words, (each.setting for each in evidence.every if not each.unfit))
     return Contradictions(tuple(_claims(claims, evidence, scopes)), results, compared)
 
 
@@ -222,7 +222,7 @@ def _results(evidence: Evidence) -> tuple[tuple[ResultConflict, ...], int]:
 def against_full_precision(evidence: Evidence) -> Iterator[Cell]:
     """Every score held against its model at full precision; special settings and what does not add up left out."""
     for each in evidence.every:
-        if each.setting.is_full or each.setting.variant or each.certainty is Certainty.LOW:
+        if each.setting.is_full or each.setting.variant or each.certainty is Certainty.LOW or each.unfit:
             continue
         if each.metric is not Metric.ACCURACY:
             continue

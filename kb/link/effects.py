@@ -2,17 +2,23 @@
 
 Cells of one unit (source, model, benchmark, chain length) share baseline and items; they are averaged first. Every unit
 then counts alike, as in the averages over benchmarks that papers print: weighting by precision would let the easiest
-benchmark, which is the largest, speak for all. With three units or more the uncertainty is how far units differ (a t
-interval over units; the mean of a random-effects sample with equal weights). It is never taken as less than what chance
-over items must bring: units may agree by luck. Two scores of one model on the same items are correlated, and a source that
-prints both does not say how strongly; `PAIRED` is what is assumed, except for one or two units, where nothing is. Runs of
-the harness are paired, and nothing needs to be assumed.
+benchmark, which is the largest, speak for all. The uncertainty is the largest of what these say:
+
+- how far units differ (a t interval over units; the mean of a random-effects sample with equal weights);
+- how far models differ, or benchmarks, or both, where there are three or more: ten benchmarks of one odd model are no ten
+  witnesses (a variance clustered by both, Cameron, Gelbach and Miller 2011; for items, Clark 1973). Two models cannot show
+  how far models differ: a verdict on two is about those two;
+- what chance over items must bring, since units may agree by luck. Two scores of one model on the same items are correlated,
+  and a source that prints both does not say how strongly; `PAIRED` is what is assumed, except for one or two units, where
+  nothing is. Runs of the harness are paired, and nothing needs to be assumed.
+
+Errors of either kind were counted by drawing scores with known drops: benchmarks/README.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kb.errors import UsageError
@@ -94,7 +100,9 @@ def pool(cells: Sequence[Cell]) -> Estimate:
 
     Source: the variance of a mean of sampled units is their sample variance over their number (W. G. Cochran, Sampling
     Techniques, 1977, ch. 2); with random effects and equal weights this is the Knapp-Hartung interval (2003), kept
-    from being narrower than sampling alone allows as Röver et al. (2015, BMC Med. Res. Methodol. 15:99) advise.
+    from being narrower than sampling alone allows as Röver et al. (2015, BMC Med. Res. Methodol. 15:99) advise. Clusters in
+    two ways: A. C. Cameron, J. B. Gelbach, D. L. Miller, J. Bus. Econ. Stat. 29 (2011) 238, with as many degrees of freedom
+    as the smaller number of clusters less one; the reason is H. H. Clark's, J. Verbal Learn. Verbal Behav. 12 (1973) 335.
 
     Raises:
         UsageError: no cells.
@@ -111,18 +119,61 @@ def pool_units(units: Sequence[Unit]) -> Estimate:
     if not units:
         raise UsageError("there is nothing to average")
     k = len(units)
-    cells = sum(unit.cells for unit in units)
     middle = math.fsum(unit.effect for unit in units) / k
     sampling = _sampling(units, PAIRED if k >= 3 else 0.0)
+    ways = _between(units, middle)
     if k < 3:
-        method = (
-            "normal, variances of the scores" if math.isfinite(sampling) else "no uncertainty is reported"
-        )
-        return Estimate(middle, math.sqrt(sampling), math.inf, k, cells, method)
-    between = math.fsum((unit.effect - middle) ** 2 for unit in units) / (k - 1) / k
-    if math.isnan(sampling) or between >= sampling:
-        return Estimate(middle, math.sqrt(between), k - 1, k, cells, f"t over {k} units")
-    return Estimate(middle, math.sqrt(sampling), k - 1, k, cells, f"t over {k} units, sampling variance")
+        if math.isnan(sampling):
+            ways = [(math.nan, math.inf, "no uncertainty is reported")]
+        else:
+            ways.append((sampling, math.inf, "normal, variances of the scores"))
+    elif not math.isnan(sampling):
+        ways.append((sampling, k - 1, f"t over {k} units, sampling variance"))
+    variance, df, method = max(ways, key=_reach)
+    if variance == 0 and math.isnan(sampling):  # alike to the last digit, and nothing says what chance brings
+        variance, method = math.nan, "no uncertainty is reported"
+    return Estimate(middle, math.sqrt(variance), df, k, sum(unit.cells for unit in units), method)
+
+
+Way = tuple[float, float, str]
+"""A variance of a mean, its degrees of freedom, and what it is called."""
+
+
+def _reach(way: Way) -> float:
+    """Half of the interval that a variance gives."""
+    from scipy import stats
+
+    return float(stats.t.ppf(1 - ALPHA, way[1])) * math.sqrt(way[0])
+
+
+def _between(units: Sequence[Unit], middle: float) -> list[Way]:
+    """How far units, models and benchmarks differ, each as the variance of the mean. One is left out of two, or of one."""
+    k = len(units)
+    ways: list[Way] = []
+    if k > 1:
+        alone, _ = _clusters(units, middle, lambda unit: unit.key)
+        ways.append((alone, k - 1, f"t over {k} units"))
+        by_model, models = _clusters(units, middle, lambda unit: unit.key[1])
+        by_benchmark, benchmarks = _clusters(units, middle, lambda unit: unit.key[2])
+        if 3 <= models < k:
+            ways.append((by_model, models - 1, f"t over {models} models"))
+        if 3 <= benchmarks < k:
+            ways.append((by_benchmark, benchmarks - 1, f"t over {benchmarks} benchmarks"))
+        if 3 <= models < k and 3 <= benchmarks < k and (both := by_model + by_benchmark - alone) > 0:
+            least = min(models, benchmarks)
+            ways.append((both, least - 1, f"t over {models} models and {benchmarks} benchmarks"))
+    return ways
+
+
+def _clusters(units: Sequence[Unit], middle: float, name: Callable[[Unit], object]) -> tuple[float, int]:
+    """Variance of the mean of units if those of one name go together, and how many names there are."""
+    sums: dict[object, list[float]] = {}
+    for unit in units:
+        sums.setdefault(name(unit), []).append(unit.effect - middle)
+    n = len(sums)
+    if n < 2:
+        return math.nan, n
+    return n / (n - 1) * math.fsum(math.fsum(each) ** 2 for each in sums.values()) / len(units) ** 2, n
 
 
 def _sampling(units: Sequence[Unit], correlation: float) -> float:

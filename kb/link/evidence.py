@@ -66,6 +66,7 @@ class Measured:
         variance: of the score, as a draw of items (and completions) would give it; None where nothing is known of it.
         samples: of a run, its results that the score is of.
         manifest: of a run.
+        unfit: why it can be held against nothing; None if it can.
     """
 
     ref: str
@@ -89,6 +90,7 @@ class Measured:
     place: str | None = None
     samples: tuple[SampleResult, ...] = ()
     manifest: Mapping[str, Any] | None = None
+    unfit: str | None = None
 
 
 def reported(results: Results) -> Iterator[tuple[Measured, Measured | None]]:
@@ -187,7 +189,8 @@ def _benchmark(manifest: Mapping[str, Any], group: str) -> str:
     task = manifest["task"]
     if task["name"] == "gym":
         return f"gym: {group}"
-    return str((task.get("options") or {}).get("preset") or task["name"])
+    name = str((task.get("options") or {}).get("preset") or task["name"])
+    return name.removeprefix("inspect_evals/")
 
 
 def _of_group(
@@ -222,6 +225,7 @@ def _of_group(
         certainty=Certainty.HIGH,
         samples=samples,
         manifest=run.manifest,
+        unfit=_unfit(run.manifest),
     )
     yield base
     if len(tokens) == len(samples) > 1:
@@ -234,6 +238,18 @@ def _of_group(
             score=middle,
             variance=spread / len(tokens),
         )
+
+
+def _unfit(manifest: Mapping[str, Any]) -> str | None:
+    """A run whose setting is not known, because its weights were quantized before kb or another harness loaded them."""
+    already = (manifest.get("model") or {}).get("already_quantized")
+    if already:
+        return f"its checkpoint came quantized ({already}): method and bits are not known"
+    said = manifest.get("quantization") or {}
+    if said and not said.get("method"):
+        stated = ", ".join(f"{name} {value}" for name, value in sorted(said.items()))
+        return f"it was measured by another harness, quantized ({stated}): method and bits are not known"
+    return None
 
 
 def _setting(manifest: Mapping[str, Any], words: Vocabulary) -> Setting:
@@ -252,9 +268,14 @@ def _setting(manifest: Mapping[str, Any], words: Vocabulary) -> Setting:
 
 
 def _named(name: str, words: Iterable[_Word]) -> _Word | None:
-    """The word of this name or alias, whatever the case."""
-    folded = name.casefold()
+    """The word of this name or alias, whatever the case, spaces and hyphens."""
+    wanted = _folded(name)
     for word in words:
-        if folded in {each.casefold() for each in (word.name, *word.aliases)}:
+        if wanted in {_folded(each) for each in (word.name, *word.aliases)}:
             return word
     return None
+
+
+def _folded(name: str) -> str:
+    """Harnesses write math_500 and gpqa:diamond for MATH-500 and GPQA-Diamond."""
+    return re.sub(r"[\s_:-]+", "", name.casefold())

@@ -113,7 +113,7 @@ def matrix(evidence: Evidence, claims: Sequence[tuple[str, Claim, State]], words
     kinds = sorted({kind for _, _, kind in places})
     columns = tuple(itertools.product(range(len(SIZES)), kinds))
     conflicts = _conflicts(places)
-    scopes = Scopes(words, (each.setting for each in evidence.every))
+    scopes = Scopes(words, (each.setting for each in evidence.every if not each.unfit))
     undecided = [
         (f"{paper}/{claim.id}", claim, scopes.of(claim))
         for paper, claim, state in claims

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from kb.errors import UsageError
+from kb.harness.compare import settings_of
+from kb.harness.manifest import differences
 from kb.link.cells import Cell, make_cell
 from kb.link.evidence import FULL, FULL_PRECISION, NONE, Measured, Setting
 from kb.records.claims import Arm, Claim, Conditions, Origin
@@ -61,7 +63,8 @@ class Evidence:
         self.every: Sequence[Measured] = sorted(every, key=lambda each: each.ref)
         self._beside: dict[tuple[object, ...], list[Measured]] = {}
         for each in self.every:
-            self._beside.setdefault(_table(each), []).append(each)
+            if each.unfit is None:
+                self._beside.setdefault(_table(each), []).append(each)
 
     def match(self, claim: Claim) -> Matched:
         """The cells that speak to `claim`."""
@@ -70,6 +73,10 @@ class Evidence:
         left: dict[str, str] = {}
         for each in self.every:
             if claim.variant is None or each.metric is not claim.metric:
+                continue
+            if each.unfit is not None:
+                if unfulfilled(claim.conditions, each) is None:
+                    left[each.ref] = each.unfit
                 continue
             if not names(claim.variant, each.setting) or each.setting.is_full:
                 continue
@@ -92,11 +99,11 @@ class Evidence:
         """The cell, and whether it is the contrast's; or why there is none."""
         if each.certainty is Certainty.LOW and not attached:
             return "the source does not add up there (certainty low)"
-        why = None if attached else unfulfilled(claim.conditions, each)
-        of_contrast = False
-        if claim.contrast is not None and (why is not None or attached):
-            of_contrast = unfulfilled(claim.contrast, each) is None
-        if why is not None and not of_contrast:
+        why = unfulfilled(claim.conditions, each)
+        of_contrast = claim.contrast is not None and unfulfilled(claim.contrast, each) is None
+        if of_contrast and why is None:
+            of_contrast = _says(claim.contrast) > _says(claim.conditions)
+        if why is not None and not of_contrast and not attached:
             return why
         try:
             baseline = self.baseline(claim.baseline, each)
@@ -120,13 +127,18 @@ class Evidence:
         ]
         if not found:
             raise UsageError(f"the baseline ({_said(wanted)}) was not measured beside it")
+        found = [each for each in found if each.certainty is not Certainty.LOW]
+        if not found:
+            raise UsageError(f"the baseline ({_said(wanted)}) does not add up in the source (certainty low)")
         if len(found) > 1:
             found = _most_alike(variant, found)
-        if len(found) > 1:
-            raise UsageError(
-                f"the baseline ({_said(wanted)}) is not one setting: {found[0].setting}, {found[1].setting}"
-            )
-        return found[0]
+        first, *others = found
+        if others:
+            settings = dict.fromkeys(str(each.setting) for each in found)
+            what = f"one setting: {', '.join(settings)}" if len(settings) > 1 else "one run"
+            which = "" if len(settings) > 1 else f": {first.ref}, {others[0].ref}"
+            raise UsageError(f"the baseline ({_said(wanted)}) is not {what}{which}")
+        return first
 
 
 def names(arm: Arm, setting: Setting) -> bool:
@@ -168,6 +180,11 @@ def unfulfilled(conditions: Conditions, each: Measured) -> str | None:
     return None
 
 
+def _says(conditions: Conditions | None) -> int:
+    """How many conditions there are."""
+    return sum(bool(value) for value in dict(conditions).values()) if conditions else 0
+
+
 def _against(arm: Arm | None, variant: Setting) -> Arm:
     """The baseline's arm with what it leaves open: as in the variant, or full precision."""
     if arm is None or NONE in arm.method:
@@ -176,19 +193,28 @@ def _against(arm: Arm | None, variant: Setting) -> Arm:
         return arm.model_copy(
             update={name: getattr(arm, name) or full for name in ("weight_bits", "act_bits", "kv_bits")}
         )
-    return arm.model_copy(
+    made = arm.model_copy(
         update={
             name: getattr(arm, name) or (getattr(variant, name),)
             for name in ("weight_bits", "act_bits", "kv_bits")
         }
     )
+    if made.method or made.variant == "*":
+        return made
+    if made.weight_bits == made.act_bits == made.kv_bits == (FULL,):
+        return made.model_copy(update={"method": (NONE,)})
+    return made if names(made, variant) else made.model_copy(update={"method": (variant.method,)})
 
 
 def _most_alike(variant: Measured, found: list[Measured]) -> list[Measured]:
-    """Of several runs that fit, those that the variant's run names as its baseline, or that share its model's weights."""
-    named = (variant.manifest or {}).get("spec", {}).get("baseline") if variant.manifest else None
-    chosen = [each for each in found if each.manifest and each.manifest.get("id") == named]
-    return chosen or found
+    """Of several runs that fit, the one that the variant's run names as its baseline; else those that were made alike."""
+    if variant.manifest is None:
+        return found
+    named = (variant.manifest.get("spec") or {}).get("baseline")
+    chosen = [each for each in found if named and each.manifest and each.manifest.get("id") == named]
+    wanted = settings_of(variant.manifest)
+    alike = [each for each in found if each.manifest and not differences(settings_of(each.manifest), wanted)]
+    return chosen or alike or found
 
 
 def _table(each: Measured) -> tuple[object, ...]:

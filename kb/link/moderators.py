@@ -1,13 +1,15 @@
 """Where an effect differs: by model size, origin, task, difficulty, bits.
 
 Each axis is cut in two everywhere that leaves three units on both sides; the two means are compared by Welch's test, and
-Holm's correction runs over all cuts that were tried. A cut is an observation and no experiment: large models also differ
+Holm's correction runs over all cuts that were tried. What models differ in is compared between models (three on both sides,
+each with the mean of its units), what benchmarks differ in between benchmarks: ten benchmarks do not make a model ten. A cut is an observation and no experiment: large models also differ
 from small ones in other ways.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ from kb.link.cells import Cell
 from kb.link.effects import ALPHA, Estimate, Unit, pool_units, units_of, welch_p
 
 LEAST = 3
-"""Units on a side."""
+"""Units, models or benchmarks on a side."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,14 @@ def splits(cells: Sequence[Cell], state: Callable[[Sequence[Unit]], Any]) -> tup
     tried: list[tuple[str, str, str, list[Unit], list[Unit], float]] = []
     for axis, low, high, left, right in _cuts(cells):
         a, b = units_of(left), units_of(right)
-        if min(len(a), len(b)) >= LEAST:
-            tried.append((axis, low, high, a, b, welch_p([u.effect for u in a], [u.effect for u in b])))
+        one, other = _compared(axis, a), _compared(axis, b)
+        if min(len(one), len(other)) >= LEAST:
+            tried.append((axis, low, high, a, b, welch_p(one, other)))
     adjusted = holm([row[-1] for row in tried])
     found: dict[str, Split] = {}
-    for (axis, low, high, a, b, _), p in sorted(zip(tried, adjusted, strict=True), key=lambda row: row[1]):
+    # Nine digits: of cuts that are alike, such as "math" and "not math", the first one, whatever the last bits say.
+    surest = sorted(zip(tried, adjusted, strict=True), key=lambda row: float(f"{row[1]:.9g}"))
+    for (axis, low, high, a, b, _), p in surest:
         if p < ALPHA and axis not in found:
             sides = (
                 Side(low, pool_units(a), str(state(a))),
@@ -74,6 +79,22 @@ def splits(cells: Sequence[Cell], state: Callable[[Sequence[Unit]], Any]) -> tup
             )
             found[axis] = Split(axis, p, sides, len(tried))
     return tuple(found.values())
+
+
+_MODEL, _BENCHMARK = 1, 2
+_LEVELS = {"model size": _MODEL, "model origin": _MODEL, "difficulty": _BENCHMARK, "task kind": _BENCHMARK}
+"""Axes that all units of one model, or of one benchmark, share: its place in the units' keys."""
+
+
+def _compared(axis: str, units: Sequence[Unit]) -> list[float]:
+    """The effects that are compared: of units, or the means of models or of benchmarks."""
+    level = _LEVELS.get(axis)
+    if level is None:
+        return [unit.effect for unit in units]
+    rows: dict[object, list[float]] = {}
+    for unit in units:
+        rows.setdefault(unit.key[level], []).append(unit.effect)
+    return [math.fsum(row) / len(row) for row in rows.values()]
 
 
 def _cuts(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, list[Cell], list[Cell]]]:

@@ -89,15 +89,14 @@ def _larger_drop(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) 
             effect = sign * (a.value - factor * b.value)
             units.append(
                 Unit(
-                    (str(name[0]), str(name[1]), str(name[2]), 0),
+                    (str(name[0]), str(name[1]), "", 0),
                     effect,
                     None if math.isnan(spread) else spread,
                     a.cells + b.cells,
                     paired=True,
                 )
             )
-        # Settings of one model share baselines and items, as cells of one unit do.
-        return decide(claim, pool_units(_by_model(units)))
+        return decide(claim, pool_units(_together(units)))
     if not cells or not contrast:
         return None
     a, b = pool(cells), pool(contrast)
@@ -113,21 +112,22 @@ def _by(
     return rows
 
 
-def _by_model(units: Sequence[Unit]) -> list[Unit]:
-    rows: dict[tuple[str, str], list[Unit]] = {}
+def _together(units: Sequence[Unit]) -> list[Unit]:
+    """Units of one key averaged: settings of one model share baselines and items, as cells of one unit do."""
+    rows: dict[tuple[str, str, str, int], list[Unit]] = {}
     for unit in units:
-        rows.setdefault(unit.key[:2], []).append(unit)
+        rows.setdefault(unit.key, []).append(unit)
     made = []
     for key in sorted(rows):
         row = rows[key]
         known = [unit.variance for unit in row if unit.variance is not None]
         made.append(
             Unit(
-                (*key, "", 0),
+                key,
                 math.fsum(unit.effect for unit in row) / len(row),
                 math.fsum(known) / len(known) if len(known) == len(row) else None,
                 sum(unit.cells for unit in row),
-                paired=True,
+                all(unit.paired for unit in row),
             )
         )
     return made
@@ -151,7 +151,8 @@ def _welch(a: Estimate, b: Estimate, sign: float, factor: float) -> Estimate:
 
 
 def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
-    """Mean over blocks (all else alike) of the change in effect from the axis's low end to its high end.
+    """Mean over blocks (all else alike) of the change in effect from the axis's low end to its high end; settings of one
+    model on the same items count once.
 
     Within a block the change is the least-squares slope over the ranks of the axis, times the number of steps.
     """
@@ -171,17 +172,17 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
         scale = (len(levels) - 1) / math.fsum(weight * weight for weight in weights)
         effect = scale * math.fsum(w * each.value for w, each in zip(weights, means, strict=True))
         spread = scale**2 * math.fsum((w * each.se) ** 2 for w, each in zip(weights, means, strict=True))
-        name = tuple(str(part) for part in key)
+        source, model, benchmark, length = key[:4]
         units.append(
             Unit(
-                (name[0], name[1], "/".join(name[2:]), 0),
+                (str(source), str(model), str(benchmark), int(str(length))),
                 effect,
                 None if math.isnan(spread) else spread,
                 sum(each.cells for each in means),
                 all(cell.paired for level in levels for cell in blocks[key][level]),
             )
         )
-    return decide(claim, pool_units(units)) if units else None
+    return decide(claim, pool_units(_together(units))) if units else None
 
 
 def along(axis: Axis | None, cell: Cell) -> float | None:
@@ -202,8 +203,8 @@ def _block(axis: Axis | None, cell: Cell) -> tuple[object, ...]:
     """All but what the axis changes. Models of one size series differ in name; of one origin and family they are one series."""
     one, setting = cell.variant, cell.setting
     model = (one.family, one.origin) if axis is Axis.MODEL_SIZE else (one.model,)
-    items = () if axis is Axis.DIFFICULTY else (one.benchmark,)
-    length = () if axis is Axis.CHAIN_LENGTH else (one.chain_length,)
+    items = "" if axis is Axis.DIFFICULTY else one.benchmark
+    length = 0 if axis is Axis.CHAIN_LENGTH else one.chain_length or 0
     bits = tuple(
         value
         for name, value in (
@@ -213,4 +214,4 @@ def _block(axis: Axis | None, cell: Cell) -> tuple[object, ...]:
         )
         if name is not axis
     )
-    return (one.source, "/".join(map(str, model)), *items, *length, setting.method, setting.variant, *bits)
+    return (one.source, "/".join(map(str, model)), items, length, setting.method, setting.variant, *bits)

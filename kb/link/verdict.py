@@ -3,7 +3,7 @@
     supported      the data exclude that the claim is false
     refuted        the data exclude that it is true
     inconclusive   they exclude neither: too few items or models, or no uncertainty is reported
-    contested      sources disagree: one supports and another refutes it
+    contested      sources disagree: one supports and another refutes it, or one says the opposite of all together
     stale          the paper has a newer version than the claim was read in
     untested       nothing speaks to it
 
@@ -28,6 +28,9 @@ from kb.link.moderators import Split, splits
 from kb.link.relations import Outcome, State, decide, decide_cells
 from kb.records.claims import Claim, Metric, Relation
 
+LEAST_MORE = 1.25
+"""The least that is asked for where what there is did not decide."""
+
 
 @dataclass(frozen=True)
 class Voice:
@@ -50,7 +53,7 @@ class Verdict:
         voices: by source.
         splits: where the effect differs, surest first.
         needed: how many times as many items (one or two units) or units would decide, if the effect is as estimated;
-            None where that is no matter of numbers.
+            None where that is no matter of numbers (see `_needed`).
     """
 
     paper: str
@@ -126,8 +129,15 @@ def _weigh(paper: str, claim: Claim, found: Matched) -> tuple[State, str, Outcom
         return *_each(claim, found, whole), voices
     supporting = _certain([(each.source, each.outcome.p_support) for each in voices])
     refuting = _certain([(each.source, each.outcome.p_refute) for each in voices])
+    against = (
+        refuting if whole.state is State.SUPPORTED else supporting if whole.state is State.REFUTED else []
+    )
     if supporting and refuting:
         why = f"{_listed(supporting)} {_verb(supporting, 'support')} it, {_listed(refuting)} {_verb(refuting, 'refute')} it"
+        return State.CONTESTED, why, whole, voices
+    if against:
+        verb = "refute" if whole.state is State.SUPPORTED else "support"
+        why = f"all sources together leave it {whole.state}, {_listed(against)} {_verb(against, verb)} it"
         return State.CONTESTED, why, whole, voices
     return whole.state, _because(claim, whole), whole, voices
 
@@ -140,7 +150,7 @@ def _each(claim: Claim, found: Matched, whole: Outcome) -> tuple[State, str, Out
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         return State.REFUTED, f"it does not hold for {broken[0].ref}{more} of {len(tested)} cells", whole
-    if all(outcome.p_support < ALPHA for _, outcome in tested):
+    if tested and all(outcome.p_support < ALPHA for _, outcome in tested):
         return State.SUPPORTED, f"every one of {len(tested)} cells supports it", whole
     open_ = sum(outcome.p_support >= ALPHA for _, outcome in tested)
     return State.INCONCLUSIVE, f"{open_} of {len(tested)} cells can neither show nor exclude it", whole
@@ -193,27 +203,31 @@ def _splits(claim: Claim) -> bool:
 def _needed(claim: Claim, outcome: Outcome | None) -> float | None:
     """How many times as much evidence would let a test of 80 % power decide, if the truth is as estimated.
 
-    The standard error falls with the root of the number of items or units (Cohen 1988, ch. 2).
+    The standard error falls with the root of the number of items or units (Cohen 1988, ch. 2). None where that is no matter
+    of numbers: where no uncertainty is known, or where each cell must speak for itself. With a handful of units t has wide
+    tails, which a few more units cure: never less than a quarter more.
     """
     from scipy import stats
 
-    if outcome is None or not outcome.estimate.se > 0 or claim.relation is None:
+    if outcome is None or not outcome.estimate.se > 0 or claim.relation is None or claim.each:
         return None
     made = outcome.estimate
     bound = claim.margin or 0.0
-    distances = {
-        Relation.NON_INFERIOR: [bound + made.value if claim.metric.more_is_better else bound - made.value],
-        Relation.NO_DIFFERENCE: [bound - abs(made.value)],
-        Relation.LOWER: [-bound - made.value],
-        Relation.HIGHER: [made.value - bound],
-        Relation.LARGER_DROP: [made.value - bound],
-        Relation.MONOTONE: [made.value],
-    }[claim.relation]
-    distance = abs(distances[0])
-    if distance < 1e-9:
+    match claim.relation:
+        case Relation.NON_INFERIOR:
+            distance = made.value + bound if claim.metric.more_is_better else made.value - bound
+        case Relation.NO_DIFFERENCE:
+            distance = bound - abs(made.value)
+        case Relation.LOWER:
+            distance = made.value + bound
+        case Relation.MONOTONE:
+            distance = made.value
+        case _:
+            distance = made.value - bound
+    if abs(distance) < 1e-9:
         return None
     reach = float(stats.norm.ppf(1 - ALPHA) + stats.norm.ppf(0.8))
-    return (reach * made.se / distance) ** 2
+    return max(LEAST_MORE, (reach * made.se / distance) ** 2)
 
 
 def units_in(verdict: Verdict) -> list[Unit]:

@@ -96,6 +96,29 @@ def cell_data(cell: Cell) -> dict[str, Any]:
     }
 
 
+def evidence_data(verdict: Verdict) -> list[dict[str, Any]]:
+    """Every cell of a verdict with what it is of; those of the contrast, for a claim that has one, come last."""
+    sides = [(cell, "conditions") for cell in verdict.cells] + [
+        (cell, "contrast") for cell in verdict.contrast
+    ]
+    return [
+        {
+            **cell_data(cell),
+            "side": side,
+            "kind": cell.variant.kind,
+            "source": cell.variant.source,
+            "model": cell.variant.model,
+            "setting": str(cell.setting),
+            "against": str(cell.baseline.setting),
+            "benchmark": cell.variant.benchmark,
+            "chain_length": cell.variant.chain_length,
+            "place": cell.variant.place,
+            "certainty": cell.variant.certainty.value,
+        }
+        for cell, side in sides
+    ]
+
+
 def number(value: float | None) -> float | None:
     """Rounded, so that machines which differ in the last bits agree; None for what is no number."""
     if value is None or not math.isfinite(value):
@@ -107,13 +130,18 @@ def parse_verdicts(text: str) -> dict[str, dict[str, Any]]:
     """Committed verdicts by claim.
 
     Raises:
-        ValueError: a line is no verdict.
+        ValueError: a line is no verdict, or a second one on its claim (a merge may leave both).
     """
     found: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines():
-        row = json.loads(line)
+    for at, line in enumerate(text.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise ValueError(f"line {at} is no JSON") from None
         if not isinstance(row, dict) or not isinstance(row.get("claim"), str) or "state" not in row:
-            raise ValueError("is no verdict")
+            raise ValueError(f"line {at} is no verdict")
+        if row["claim"] in found:
+            raise ValueError(f"line {at} is a second verdict on {row['claim']}")
         found[row["claim"]] = row
     return found
 

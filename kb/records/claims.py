@@ -12,8 +12,9 @@ A claim compares two arms, `variant` and `baseline`, on a metric, under conditio
       place: Table 1
       strength: measured
 
-What it leaves open matches anything. What it does not say of the baseline is as in the variant, except that without a
-baseline the variant is held against the same model at full precision. A claim without a relation is kept and shown, and
+What it leaves open matches anything. What it does not say of the baseline is as in the variant (a method that is not said is
+the variant's at other bits, and any other one at the same bits), except that without a baseline the variant is held against
+the same model at full precision. A claim without a relation is kept and shown, and
 nothing is held against it. Effects are variant minus baseline.
 """
 
@@ -246,13 +247,13 @@ class Claim(Value):
         variant: what is compared.
         baseline: what it is compared with; without one, the same model at full precision.
         conditions: where it is said to hold.
-        contrast: the conditions of the smaller drop.
+        contrast: the conditions of the smaller drop. What fulfils both counts for the one that says more.
         arxiv_version: the version of the paper that says so.
         place: where it says so, such as Table 2 or p. 7.
         strength: shown in figures, said in the text, or offered as an explanation.
         evidence: what a person adds to, or takes from, the evidence.
         margin: in the metric's own unit (points of 100 for accuracy), or in percent of the baseline with `unit`.
-        each: it is said of every cell, not of their mean.
+        each: it is said of every cell, not of their mean. Not with monotone and larger_drop.
     """
 
     model_config = ConfigDict(json_schema_extra={"allOf": _BELONGS})
@@ -314,6 +315,16 @@ class Claim(Value):
                 (relation is Relation.LARGER_DROP) != (self.contrast is not None),
                 "larger_drop and contrast belong together",
                 "write contrast: {benchmark: [GSM8K]}, the conditions of the smaller drop",
+            ),
+            (
+                self.contrast is not None and self.contrast == self.conditions,
+                "contrast is the same as conditions",
+                "write the conditions of the smaller drop",
+            ),
+            (
+                self.each and relation in {Relation.LARGER_DROP, Relation.MONOTONE},
+                f"each does not go with {relation}, which compares cells with each other",
+                "remove it",
             ),
             (
                 self.factor is not None and relation is not Relation.LARGER_DROP,

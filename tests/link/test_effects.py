@@ -302,6 +302,7 @@ def _judged(**fields: Any) -> Any:
     runs = [
         run("full", [1.0] * 400),
         run("four", [1.0] * 398 + [0.0] * 2, 4),
+        run("three", [0.0, 1.0, 1.0, 0.0] * 100, 3),
         run("two", [0.0, 1.0] * 200, 2),
     ]
     held = Evidence([], of_runs(runs, RUN_WORDS))
@@ -314,8 +315,8 @@ def _judged(**fields: Any) -> Any:
 
 def test_runs_of_the_harness_are_evidence_where_a_claim_speaks_of_its_models() -> None:
     assert _judged(relation="non_inferior", margin=3.0).state.value == "supported"
-    two = {"variant": {"method": ["rtn"], "weight_bits": [2.0]}}
-    assert _judged(relation="non_inferior", margin=3.0, **two).state.value == "refuted"
+    three = {"variant": {"method": ["rtn"], "weight_bits": [3.0]}}
+    assert _judged(relation="non_inferior", margin=3.0, **three).state.value == "refuted"
     silent = _judged(relation="non_inferior", margin=3.0, conditions={})
     assert silent.state.value == "untested"
     assert {each.reason for each in silent.left_out} == {
