@@ -43,6 +43,7 @@ def make_environment(templates: Mapping[str, str], names: Mapping[str, str]) -> 
     env.filters.update(
         cell=lambda value: Latex(" ".join(prose(value, names).split("\n\n"))),
         cite=lambda value: cite(value, names),
+        minus=lambda value: re.sub(r"(?<![\w.])-(?=\d)", "−", value),
         raw=Latex,
         sentence=lambda value: sentence(value, names),
         url=link,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kb.export.latex_text import Latex
 from kb.export.latex_view import slug
 from kb.records.claims import Metric
-from kb.records.results import Certainty, ReportedResult, Results, ResultSource, SourceKind
+from kb.records.results import Certainty, MethodKind, ReportedResult, Results, ResultSource, SourceKind
 
 _WIDE = 12  # from so many rows on, a source has a table of its own
 _COLUMNS = 6
@@ -27,7 +27,7 @@ _UNITS: Mapping[Metric, str] = {
 
 @dataclass(frozen=True)
 class ScoreCell:
-    """A score as it is printed. `best`: none with the same model and bits is better, and there is another one."""
+    """A score as it is printed. `best`: none with the same model and bits is better, and one is worse."""
 
     score: str
     spread: str
@@ -53,11 +53,12 @@ class ModelGroup:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """The figures of one source on up to six benchmarks."""
+    """The figures of one source on up to six benchmarks. `means` says of what a printed mean is one."""
 
     slug: Latex
     source: ResultSource
     columns: tuple[str, ...]
+    means: tuple[str, ...]
     groups: tuple[ModelGroup, ...]
     spreads: bool
     doubtful: bool
@@ -69,7 +70,6 @@ class ResultTable:
 class ResultLine:
     """A figure of a source that has few."""
 
-    source: ResultSource
     model: str
     method: str
     bits: str
@@ -78,14 +78,22 @@ class ResultLine:
     full: str
 
 
+@dataclass(frozen=True)
+class FewResults:
+    """The figures of a source that has few."""
+
+    source: ResultSource
+    lines: tuple[ResultLine, ...]
+
+
 Column = tuple[str, Metric]
 Setting = tuple[str, str]
 
 
 def result_tables(
     results: Results, sources: frozenset[str] | None = None
-) -> tuple[list[ResultTable], list[ResultLine]]:
-    """Tables of sources that report much, and one list of the figures of all others.
+) -> tuple[list[ResultTable], list[FewResults]]:
+    """Tables of sources that report much, and the figures of all others.
 
     Args:
         sources: only these; None is all.
@@ -95,19 +103,19 @@ def result_tables(
         if sources is None or row.source in sources:
             by_source.setdefault(row.source, []).append(row)
     tables: list[ResultTable] = []
-    lines: list[ResultLine] = []
+    few: list[FewResults] = []
     taken: set[str] = set()
     for source, rows in by_source.items():
         word = results.words.sources[source]
         if len(rows) < _WIDE:
-            lines += [_line(word, row, results) for row in rows]
+            few.append(FewResults(word, tuple(_line(row, results) for row in rows)))
             continue
         name = slug(source)
         while name in taken:
             name = Latex(f"{name}-x")
         taken.add(name)
         tables += _tables(word, name, rows, results)
-    return tables, lines
+    return tables, few
 
 
 def sources_of(results: Results, papers: frozenset[str]) -> frozenset[str]:
@@ -134,7 +142,8 @@ def _tables(
             ResultTable(
                 slug=name if len(chunks) == 1 else Latex(f"{name}-{number}"),
                 source=source,
-                columns=tuple(_head(column) for column in chunk),
+                columns=tuple(_head(column, results) for column in chunk),
+                means=tuple(filter(None, (_mean(column, results) for column in chunk))),
                 groups=_groups(some, chunk, results),
                 spreads=any(row.spread is not None for row in some),
                 doubtful=any(row.certainty is Certainty.LOW for row in some),
@@ -145,10 +154,16 @@ def _tables(
     return found
 
 
-def _head(column: Column) -> str:
+def _head(column: Column, results: Results) -> str:
     benchmark, metric = column
-    unit = _UNITS[metric]
-    return f"{benchmark} ({unit})" if unit else benchmark
+    word = results.words.benchmarks.get(benchmark)
+    name = f"Mean of {len(word.mean_of)}" if word and word.mean_of else benchmark
+    return f"{name} ({_UNITS[metric]})" if _UNITS[metric] else name
+
+
+def _mean(column: Column, results: Results) -> str:
+    word = results.words.benchmarks.get(column[0])
+    return f"{_head(column, results)}: {', '.join(word.mean_of)}" if word and word.mean_of else ""
 
 
 def _groups(
@@ -159,27 +174,32 @@ def _groups(
     }
     groups = []
     for model in dict.fromkeys(row.model for row in rows):
-        mine = [row for row in rows if row.model == model]
+        mine = sorted((row for row in rows if row.model == model), key=_more_bits_first)
         table: dict[Setting, dict[Column, ReportedResult]] = {}
         for row in mine:
             setting = (_method(row, results), bits(row))
             table.setdefault(setting, {})[row.benchmark, row.metric] = row
         best = _best(table, columns)
+        whole = [
+            setting
+            for setting, cells in table.items()
+            if all(_is_whole(row, results) for row in cells.values())
+        ]
         lines = tuple(
             ScoreLine(
                 method, said, tuple(_cell(cells.get(column), best, digits[column]) for column in columns)
             )
-            for (method, said), cells in table.items()
+            for (method, said), cells in sorted(table.items(), key=lambda item: item[0] not in whole)
         )
         full = tuple(_full(mine, column, digits[column]) for column in columns)
-        groups.append(ModelGroup(model, full if any(full) else (), lines))
+        groups.append(ModelGroup(model, full if any(full) and not whole else (), lines))
     return tuple(groups)
 
 
 def _best(
     table: Mapping[Setting, Mapping[Column, ReportedResult]], columns: Sequence[Column]
 ) -> frozenset[str]:
-    """The refs of rows that no row of the same bits beats."""
+    """The refs of rows that beat one of the same bits and that none of them beats."""
     found: set[str] = set()
     for said in dict.fromkeys(said for _, said in table):
         for column in columns:
@@ -189,7 +209,8 @@ def _best(
             if len(rivals) > 1:
                 pick = max if column[1].more_is_better else min
                 top = pick(row.score for row in rivals)
-                found.update(row.ref for row in rivals if row.score == top)
+                if any(row.score != top for row in rivals):
+                    found.update(row.ref for row in rivals if row.score == top)
     return frozenset(found)
 
 
@@ -228,10 +249,18 @@ def _method(row: ReportedResult, results: Results) -> str:
     return f"{name} ({row.variant})" if row.variant else name
 
 
-def _line(source: ResultSource, row: ReportedResult, results: Results) -> ResultLine:
+def _line(row: ReportedResult, results: Results) -> ResultLine:
     digits = _digits([row])
     full = "" if row.baseline_score is None else f"{row.baseline_score:.{digits}f}"
-    head = _head((row.benchmark, row.metric))
-    return ResultLine(
-        source, row.model, _method(row, results), bits(row), head, f"{row.score:.{digits}f}", full
-    )
+    head = _head((row.benchmark, row.metric), results)
+    return ResultLine(row.model, _method(row, results), bits(row), head, f"{row.score:.{digits}f}", full)
+
+
+def _is_whole(row: ReportedResult, results: Results) -> bool:
+    """Whether a row is of the model at full precision."""
+    word = results.words.methods.get(row.method)
+    return word is not None and word.kind is MethodKind.NONE
+
+
+def _more_bits_first(row: ReportedResult) -> tuple[float, float, float]:
+    return -row.weight_bits, -row.act_bits, -row.kv_bits

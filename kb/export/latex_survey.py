@@ -10,7 +10,7 @@ import jinja2
 
 from kb.export.bibtex import render_bibtex
 from kb.export.latex_env import cite, make_environment, render_template
-from kb.export.latex_results import ResultLine, ResultTable, result_tables, source_papers, sources_of
+from kb.export.latex_results import FewResults, ResultTable, result_tables, source_papers, sources_of
 from kb.export.latex_text import Latex, asks_for_unicode_engine, set_scripts
 from kb.export.latex_tree import overview, tree_figures
 from kb.export.latex_view import BranchPart, PaperLine, branch_part, byline, line_of, place_papers, roots_of
@@ -121,8 +121,8 @@ class _Maker:
         for table in self.tables:
             yield f"tables/results-{table.slug}.tex", self._results(table)
         if self.few:
-            lines = [(line, self._cite(line)) for line in self.few]
-            yield "tables/results-other.tex", self._fill("results-other.tex", lines=lines)
+            groups = [(few, self._cite(few)) for few in self.few]
+            yield "tables/results-other.tex", self._fill("results-other.tex", groups=groups)
         if self.claims:
             yield "tables/claims.tex", self._fill("claims.tex", claims=self.claims, summary=self._summary())
 
@@ -168,7 +168,7 @@ class _Maker:
             branches=sum(_count(root) for root in self.roots),
             reviewed=self.reviewed,
             tables=self.tables,
-            lines=self.few,
+            few=self.few,
             claims=self.claims,
             summary=self._summary(),
         )
@@ -184,7 +184,7 @@ class _Maker:
         numbers = {state: sum(claim.state == state for claim in self.claims) for state in _STATES}
         return ", ".join(f"{number} {state}" for state, number in numbers.items() if number)
 
-    def _cite(self, of: ResultTable | ResultLine) -> Latex:
+    def _cite(self, of: ResultTable | FewResults) -> Latex:
         return cite(source_papers(of.source), self.known)
 
     def _fill(self, name: str, **values: Any) -> str:

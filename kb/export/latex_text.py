@@ -32,7 +32,7 @@ _DROPPED = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff"
     "\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e01ef]"
 )
-_BREAK = "\ufdd0"
+_BREAK, _HYPHEN = "\ufdd0", "\ufdd1"
 _LONG, _LONG_WITH_DIGITS, _WIDE, _PIECE = 20, 10, 6.5, 4
 _WORD = re.compile("[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]{7,}")
 # Where a token may end a line: after a hyphen or slash between words; where it is long, after any sign that opens nothing.
@@ -71,7 +71,7 @@ def visible(text: str) -> str:
 def latex_text(text: str) -> str:
     """One line of LaTeX that shows `text`, wherever in a paragraph, heading or table cell it stands."""
     escaped = escape_latex(_with_breaks(visible(text)), ascii_math=True)
-    return set_scripts(escaped).replace(_BREAK, r"\kbbreak{}")
+    return set_scripts(escaped).replace(_BREAK, r"\kbbreak{}").replace(_HYPHEN, r"\-{}")
 
 
 def set_scripts(escaped: str) -> str:
@@ -92,7 +92,7 @@ def asks_for_unicode_engine(tex: str) -> bool:
 
 
 def _with_breaks(text: str) -> str:
-    """Long words with `_BREAK` where they may end a line without a hyphen."""
+    """Long words with `_BREAK` where they may end a line, and `_HYPHEN` where they may with a hyphen."""
     return " ".join(_token(token) for token in text.split(" "))
 
 
@@ -112,7 +112,9 @@ def _cut(match: re.Match[str]) -> str:
     width = sum(char.isupper() for char in word) + 0.6 * digits  # of what LaTeX does not hyphenate
     if len(word) <= (_LONG_WITH_DIGITS if digits else _LONG) and width <= _WIDE:
         return word
-    return _BREAK.join(word[start : start + _PIECE] for start in range(0, len(word), _PIECE))
+    return (_BREAK if digits else _HYPHEN).join(
+        word[start : start + _PIECE] for start in range(0, len(word), _PIECE)
+    )
 
 
 def _decode(match: re.Match[str]) -> str:
@@ -155,7 +157,7 @@ def _joins(script: str, between: str, kind: str) -> bool:
 @cache
 def _script(char: str) -> str:
     """What sets `char`: "" for both engines as they are."""
-    if char.isascii() or char in _DIRECT or char in _OWN or char == _BREAK:
+    if char.isascii() or char in _DIRECT or char in _OWN or char in {_BREAK, _HYPHEN}:
         return ""
     if unicodedata.category(char) in {"Mn", "Me", "Mc", "Cf"}:  # a joiner belongs to what stands before it
         return "mark"

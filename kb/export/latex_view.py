@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kb.export.latex_text import Latex
+from kb.export.names import split_name
 from kb.export.venues import short_venue
 from kb.records.models import (
     AssignmentState,
@@ -18,7 +19,6 @@ from kb.records.models import (
     Witness,
 )
 from kb.records.taxonomy import Taxonomy
-from kb.text import surname
 
 _SHORT_NAME = re.compile(r"([^\s:][^:]{1,27}?):\s")
 _RANK = {ReviewState.DONE: 0, ReviewState.DRAFT: 1}
@@ -95,7 +95,8 @@ def line_of(paper: Paper) -> PaperLine:
 
 def byline(paper: Paper) -> str:
     """Surnames of up to two authors, "et al." beyond; empty if nobody is known."""
-    names = [surname(author.name) for author in paper.authors]
+    parts = [split_name(author.name) for author in paper.authors]
+    names = [f"{part.particle} {part.family}".strip() for part in parts]
     return " and ".join(names) if len(names) <= 2 else f"{names[0]} et al."
 
 

@@ -11,9 +11,10 @@ from kb.export.latex_results import result_tables, sources_of
 from kb.export.latex_tree import WIDTH_CM, TreeNode, overview, tree_figures
 from kb.export.latex_view import BranchPart, branch_part, line_of, place_papers, roots_of, slug
 from kb.export.tree_svg import render_svg
-from kb.records.claims import Metric
+from kb.records.claims import Metric, TaskKind
 from kb.records.models import Paper
 from kb.records.results import (
+    Benchmark,
     Certainty,
     Method,
     MethodKind,
@@ -98,8 +99,9 @@ def results(*rows: ReportedResult) -> Results:
     methods = {
         name: Method(name=name, title=name.upper(), family="f", kind=MethodKind.POST_TRAINING)
         for name in ("gptq", "awq", "rtn")
-    }
-    return Results((*rows, *more), Vocabulary(sources, {}, {}, methods))
+    } | {"none": Method(name="none", title="Whole", family="none", kind=MethodKind.NONE)}
+    mean = Benchmark(name="Average of Quiz and Other", kind=TaskKind.OTHER, mean_of=("Quiz", "Other"))
+    return Results((*rows, *more), Vocabulary(sources, {}, {mean.name: mean}, methods))
 
 
 def marks(*rows: ReportedResult) -> dict[str, list[bool]]:
@@ -116,14 +118,19 @@ def marks(*rows: ReportedResult) -> dict[str, list[bool]]:
 
 def test_the_best_is_sought_among_the_same_model_and_bits() -> None:
     assert marks(row("gptq", 41.5), row("awq", 43), row("rtn", 90, weight_bits=8)) == {
+        "RTN W8": [False],  # nothing to compare it with
         "GPTQ W4": [False],
         "AWQ W4": [True],
-        "RTN W8": [False],  # nothing to compare it with
     }
 
 
-def test_equals_are_both_best_and_fewer_tokens_are_better() -> None:
-    assert marks(row("gptq", 43), row("awq", 43)) == {"GPTQ W4": [True], "AWQ W4": [True]}
+def test_equals_are_both_best_where_another_is_worse_and_fewer_tokens_are_better() -> None:
+    assert marks(row("gptq", 43), row("awq", 43)) == {"GPTQ W4": [False], "AWQ W4": [False]}
+    assert marks(row("gptq", 43), row("awq", 43), row("rtn", 1)) == {
+        "GPTQ W4": [True],
+        "AWQ W4": [True],
+        "RTN W4": [False],
+    }
     tokens = Metric.REASONING_TOKENS
     assert marks(row("gptq", 900, metric=tokens), row("awq", 400, metric=tokens)) == {
         "GPTQ W4": [False],
@@ -150,6 +157,21 @@ def test_spreads_doubts_full_precision_and_settings_are_shown() -> None:
     assert (tables[0].spreads, tables[0].doubtful) == (True, True)
 
 
+def test_a_measured_full_precision_comes_first_in_place_of_the_one_that_others_are_compared_with() -> None:
+    tables, _ = result_tables(
+        results(row("awq", 43, baseline_score=44), row("none", 44.1, weight_bits=16, baseline_score=44))
+    )
+    group = tables[0].groups[0]
+    assert group.full == ()
+    assert [line.method for line in group.lines] == ["Whole", "AWQ"]
+
+
+def test_a_printed_mean_has_a_short_head_and_says_of_what_it_is_one() -> None:
+    tables, _ = result_tables(results(row("awq", 43, "Average of Quiz and Other")))
+    assert tables[0].columns[0] == "Mean of 2"
+    assert tables[0].means == ("Mean of 2: Quiz, Other",)
+
+
 def test_full_precision_stays_open_where_a_source_gives_two_scores() -> None:
     tables, _ = result_tables(results(row("gptq", 41, baseline_score=44), row("awq", 41, baseline_score=45)))
     assert tables[0].groups[0].full == ()
@@ -159,7 +181,7 @@ def test_more_benchmarks_than_fit_make_more_tables_and_few_figures_none() -> Non
     tables, few = result_tables(results(row("gptq", 1, source="the-card")))
     assert [(table.part, table.parts, len(table.columns)) for table in tables] == [(1, 2, 6), (2, 2, 6)]
     assert len({table.slug for table in tables}) == 2
-    assert [line.source.id for line in few] == ["the-card"]
+    assert [(one.source.id, len(one.lines)) for one in few] == [("the-card", 1)]
 
 
 def test_a_selection_of_papers_brings_their_results_and_reruns_of_them() -> None:
@@ -199,7 +221,9 @@ def test_a_deep_tree_stays_as_wide_as_the_page() -> None:
     for n in range(3):
         deep = part(f"d{n}", 0, deep)
     (figure,) = tree_figures(deep)
-    assert 3 * figure.inner_cm + figure.leaf_cm + 4 * 0.55 < WIDTH_CM  # three columns between the root and the papers
+    assert (
+        3 * figure.inner_cm + figure.leaf_cm + 4 * 0.55 < WIDTH_CM
+    )  # three columns between the root and the papers
 
 
 def boxes(svg: bytes) -> list[tuple[float, float, float, float]]:

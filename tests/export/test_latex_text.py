@@ -30,7 +30,7 @@ NAMES = {"liu2025quantization": "Liu et al."}
 
 def said(tex: str) -> str:
     """What the engines set, apart from where lines may end."""
-    tex = tex.replace(r"\kbbreak{}", "")
+    tex = tex.replace(r"\kbbreak{}", "").replace(r"\-{}", "")
     tex = _WRAPPED.sub(lambda match: match.group(2), tex)
     tex = _ACCENT.sub(lambda match: match.group(2) + _MARKS[match.group(1)], tex)
     tex = _MATH.sub(lambda match: "√" if match.group(4) else "".join(filter(None, match.groups()[:3])), tex)
@@ -102,7 +102,7 @@ def test_long_words_can_be_broken_and_ordinary_ones_are_left_alone() -> None:
         "Reinforcement learning, hyperparameters and 41.8 on MATH500"
     )
     for word in ("W" * 20, "x" * 40, "https://example.org/a?b=c", "AIME2024AIME2025"):
-        pieces = latex_text(word).split(r"\kbbreak{}")
+        pieces = latex_text(word).replace(r"\-{}", r"\kbbreak{}").split(r"\kbbreak{}")
         assert max(map(len, pieces)) < 15
         assert len(pieces) > 1
 
