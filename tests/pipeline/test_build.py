@@ -353,7 +353,7 @@ class _Loads(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "link" and given.get("rel") in {"canonical", "alternate", "prev", "next"}:
+        if tag == "link" and given.get("rel") in {"canonical", "alternate", "alternate feed", "prev", "next"}:
             return
         for name in ("src", "srcset", "poster", "data", "action", "href"):
             if (value := given.get(name)) and not (tag == "a" and name == "href"):
