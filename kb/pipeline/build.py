@@ -28,6 +28,7 @@ from kb.pipeline.mkdocs_run import (
     run_mkdocs,
     versions,
 )
+from kb.pipeline.run_entries import load_run_entries
 from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
 from kb.pipeline.store import open_library
 from kb.pipeline.trees import Built, Trees, link_copy
@@ -128,6 +129,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             findings=load_findings(config, library),
             venue_series=venue_series,
             history=load_history(config, library, taxonomy),
+            runs=load_run_entries(config),
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}

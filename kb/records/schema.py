@@ -13,7 +13,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
@@ -34,7 +34,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
 }
 """The name of every schema, and what it is made from."""
 
-_DRAFT = "http://json-schema.org/draft-07/schema#"
+DRAFT = "http://json-schema.org/draft-07/schema#"
 _ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
 
 
@@ -48,7 +48,29 @@ def schema_of(
         words: if given, a claim names methods, models and benchmarks of these.
     """
     model = MODELS[name]
-    whole = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7)
+    whole, definitions = schema_from(model)
+    if name == "paper":
+        del whole["properties"]["key"]
+        whole["required"].remove("key")
+        _name_words(definitions, taxonomy, words)
+    made = f"Made by kb schema --write from {model.__module__.replace('.', '/')}.py; do not edit."
+    return {
+        "$schema": DRAFT,
+        "$comment": made,
+        **whole,
+        "definitions": definitions,
+    }
+
+
+def schema_from(
+    model: type[BaseModel], mode: Literal["validation", "serialization"] = "validation"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of a model with what its docstrings say, and the definitions that it refers to.
+
+    Args:
+        mode: what the model reads, or what it writes.
+    """
+    whole = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7, mode=mode)
     definitions: dict[str, Any] = whole.pop("$defs", {})
     if "$ref" in whole:  # a model that holds itself
         whole = definitions[whole["$ref"].rsplit("/", 1)[-1]]
@@ -56,17 +78,7 @@ def schema_of(
         _plainer(each)
     for defined, at in _models(model):
         _describe(at, definitions.get(defined, whole) if defined != model.__name__ else whole)
-    if name == "paper":
-        del whole["properties"]["key"]
-        whole["required"].remove("key")
-        _name_words(definitions, taxonomy, words)
-    made = f"Made by kb schema --write from {model.__module__.replace('.', '/')}.py; do not edit."
-    return {
-        "$schema": _DRAFT,
-        "$comment": made,
-        **whole,
-        "definitions": definitions,
-    }
+    return whole, definitions
 
 
 def render_schema(schema: Mapping[str, Any]) -> str:
@@ -75,7 +87,7 @@ def render_schema(schema: Mapping[str, Any]) -> str:
 
 
 class _Draft7(GenerateJsonSchema):
-    schema_dialect = _DRAFT
+    schema_dialect = DRAFT
 
 
 def _plainer(schema: Any) -> None:

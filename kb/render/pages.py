@@ -15,6 +15,10 @@ from kb.records.candidates import Candidate
 from kb.records.models import Paper
 from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
+from kb.render.api import ApiInput, api_files
+from kb.render.api_models import VERSION, RunEntry
+from kb.render.api_page import LLMS, api_page, llms_txt
+from kb.render.api_page import PAGE as API
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
 from kb.render.changes import FEED as CHANGES_FEED
 from kb.render.changes import MANY, Changes
@@ -68,6 +72,7 @@ class SiteInput:
         seen_in: names of the sources that know a paper, by its key.
         findings: verdicts on claims, reported results.
         history: what happened to the survey.
+        runs: what the harness measured.
         bibtex: renders records as BibTeX.
         venue_series: gives a venue's short name without the year.
         cite: says how a paper is cited.
@@ -86,6 +91,7 @@ class SiteInput:
     findings: Findings = field(default_factory=Findings)
     venue_series: Callable[[str], str] = str
     history: History = field(default_factory=History)
+    runs: tuple[RunEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,7 @@ class _Renderer:
         self._redirects()
         self._branch_redirects()
         self._changes()
+        self._api()
         self._handwritten()
         verdicts = tuple(sorted(self.writer.verdicts.items()))
         return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems), verdicts)
@@ -372,6 +379,24 @@ class _Renderer:
         for year in years[1:]:
             title = f"What changed in {year.title}"
             self._add(year.page, "changes.md.j2", title=title, newest=False, year=year, older=(), **values)
+
+    def _api(self) -> None:
+        given = self.given
+        source = ApiInput(
+            papers=given.papers,
+            views=self.views,
+            taxonomy=given.taxonomy,
+            facets=self.facets,
+            findings=given.findings,
+            runs=given.runs,
+            history=given.history,
+            settings=given.settings,
+            cite=given.cite,
+        )
+        for path, text in api_files(source):
+            self._put(path, text)
+        self._add(API, "api.md.j2", files=api_page(), directions=self._directions(), version=VERSION)
+        self._put(LLMS, llms_txt(source))
 
     def _directions(self) -> list[tuple[str, str]]:
         return [(branch.title, feed_of_branch(branch.id)) for branch in self.facets[0].branches]
