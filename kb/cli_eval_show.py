@@ -132,12 +132,14 @@ def _row(run: Run, summary: Summary) -> list[str]:
     report = manifest.get("quantization")
     report = report if isinstance(report, Mapping) else {}
     bits = cell_of(run, summary).effective_bits if run.state != "imported" else None
+    # What a file that was quantized before takes is not what it takes unpacked.
+    unpacked = bool((manifest.get("model") or {}).get("already_quantized")) and not report.get("layers")
     speed = (manifest.get("measured") or {}).get("tokens_per_s")
     steps, divergence, calibration = part.steps, part.divergence, part.calibration
     return [
         what_was_done(manifest),
         f"{bits:.2f}" if bits is not None else "",
-        size(report.get("size_bytes")),
+        size(None if unpacked else report.get("size_bytes")),
         percent(part.accuracy.rate)
         + (f" ({part.accuracy.unscored} unscored)" if part.accuracy.unscored else ""),
         f"step {steps.first_error.value + 1:.0f}" if steps is not None and steps.first_error.known else "",

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("reasoning_gym")
 
+from kb.cli_eval_show import print_summaries
 from kb.errors import UsageError
 from kb.harness.gguf import read_gguf_header
 from kb.harness.models import resolve_model
@@ -64,7 +65,7 @@ def as_it_is(runs: Path) -> Run:
 
 
 def test_its_record_says_what_it_was_quantized_to_and_never_calls_it_full_precision(
-    as_it_is: Run, runs: Path
+    as_it_is: Run, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = load_run(runs / as_it_is.id).manifest
     assert manifest["state"] == "complete"
@@ -72,6 +73,11 @@ def test_its_record_says_what_it_was_quantized_to_and_never_calls_it_full_precis
     assert label_of(manifest) == f"as it is ({STARTS_FROM})"
     assert manifest["quantization"]["effective_bits"] is None  # not 16: the file holds about 5
     assert manifest["model"]["facts"]["weight_bytes"] < manifest["quantization"]["size_bytes"] / 5
+    print_summaries([as_it_is])
+    shown = capsys.readouterr().out
+    assert f"as it is ({STARTS_FROM})" in shown
+    assert "full precision" not in shown
+    assert " MB" not in shown  # unpacked it takes five times what its file does
 
 
 def test_an_answer_ends_where_the_file_says(as_it_is: Run, weights: Path) -> None:
