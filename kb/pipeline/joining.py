@@ -181,7 +181,8 @@ def unmerge(config: Config, key: str) -> tuple[str, str]:
         path = config.papers_dir / "_merged" / f"{key}.json"
         merged = _undoable(store, key, path)
         mine = {row.ref for row in merged.rows}
-        now = _rows_of(store, merged.into)
+        later = _came_later(store, merged)
+        now = tuple(row for row in _rows_of(store, merged.into) if row.ref not in later)
         gone_rows = [row for row in now if row.ref in mine]
         kept_rows = [row for row in now if row.ref not in mine]
         apart = Pair(a=merged.into, b=key, reason="unmerged")
@@ -208,6 +209,18 @@ def unmerge(config: Config, key: str) -> tuple[str, str]:
         write_decisions(store, decisions)
         remove(path)
         return key, merged.into
+
+
+def _came_later(store: Store, merged: MergedRecord) -> set[str]:
+    """The entries that other merges, which stand, brought to the survivor since: they are no news of its own sources."""
+    folder = store.config.papers_dir / "_merged"
+    paths = [
+        folder / f"{merge.gone}.json"
+        for merge in store.decisions.merged
+        if merge.into == merged.into and merge.gone != merged.gone
+    ]
+    brought = {row.ref for path in paths if path.exists() for row in read_merge(path).rows}
+    return brought - {row.ref for row in (*merged.kept_rows, *merged.rows)}
 
 
 def _undoable(store: Store, key: str, path: Path) -> MergedRecord:

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from kb.pipeline.store import write_rows
+from kb.reconcile.rows import Row
+from kb.sources.entry import SourceEntry
 from tests.pipeline.kbase import ArxivServer, KnowledgeBase, Outcome, ZoteroServer, paper
 from tests.servers.base import status
 from tests.servers.zotero import item
@@ -377,3 +380,28 @@ def test_what_sources_changed_while_two_records_were_one_arrives_when_they_are_t
     done(two.run("unmerge", EZE))
     assert "venue: Journal of Late News" in two.text(EZE)
     assert "Late News" not in two.text(ALMEIDA)
+
+
+def test_one_of_two_merges_is_undone_and_the_other_stands(base: KnowledgeBase) -> None:
+    """What the other merge brought is no news of the survivor's own sources: it comes back as it was, byte for byte."""
+    told = {
+        "almeida2024frugal": ("awesome_list:a/list", "Frugal Chains for Small Models", "2401.10001"),
+        "eze2024steady": ("awesome_list:a/list", "Steady Votes on Small Devices", "2401.10002"),
+        "jensen2024latent": ("zotero", "Latent Students for Vision", "2401.10003"),
+    }
+    (base.root / "papers").mkdir()
+    found = []
+    for key, (source, title, arxiv_id) in told.items():
+        text = f'title: {title}\nidentifiers:\n  arxiv_id: "{arxiv_id}"\n'
+        base.path(key).write_text(text)
+        entry = SourceEntry(source=source, entry_id=arxiv_id, title=title, identifiers={"arxiv_id": arxiv_id})
+        found.append(Row(entry=entry, paper=key))
+    write_rows(base.store(), found)
+    survivor, first, second = told
+    alone = base.text(survivor)
+    assert base.run("same", survivor, first).code == 0
+    assert base.run("same", survivor, second).code == 0
+    assert base.run("unmerge", first).code == 0
+    assert base.text(survivor) == alone
+    assert base.run("unmerge", second).code == 0
+    assert (base.text(survivor), base.keys()) == (alone, sorted(told))
