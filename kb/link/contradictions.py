@@ -107,10 +107,16 @@ def _claims(
     claims: Sequence[tuple[str, Claim]], evidence: Evidence, scopes: Scopes
 ) -> Iterator[ClaimConflict]:
     testable = [(paper, claim, scopes.of(claim)) for paper, claim in claims if claim.relation is not None]
-    for (key_a, a, scope_a), (key_b, b, scope_b) in itertools.combinations(testable, 2):
-        ground = common(scope_a, scope_b)
-        if ground is not None and cannot_both_hold(a, b):
-            yield _conflict((key_a, a), (key_b, b), ground, evidence)
+    cells: dict[int, tuple[Cell, ...]] = {}
+    for (at_a, (key_a, a, scope_a)), (at_b, (key_b, b, scope_b)) in itertools.combinations(
+        enumerate(testable), 2
+    ):
+        if not cannot_both_hold(a, b) or (ground := common(scope_a, scope_b)) is None:
+            continue
+        for at, claim in ((at_a, a), (at_b, b)):
+            if at not in cells:
+                cells[at] = evidence.match(claim).cells
+        yield _conflict((key_a, a, cells[at_a]), (key_b, b, cells[at_b]), ground)
 
 
 def cannot_both_hold(a: Claim, b: Claim) -> bool:
@@ -162,14 +168,13 @@ def _closed(claim: Claim) -> bool:
 
 
 def _conflict(
-    first: tuple[str, Claim], second: tuple[str, Claim], ground: Scope, evidence: Evidence
+    first: tuple[str, Claim, tuple[Cell, ...]], second: tuple[str, Claim, tuple[Cell, ...]], ground: Scope
 ) -> ClaimConflict:
-    (key_a, a), (key_b, b) = first, second
-    found_a, found_b = evidence.match(a), evidence.match(b)
-    refs = {cell.ref for cell in found_b.cells}
-    shared = tuple(cell for cell in found_a.cells if cell.ref in refs)
+    (key_a, a, found_a), (key_b, b, found_b) = first, second
+    refs = {cell.ref for cell in found_b}
+    shared = tuple(cell for cell in found_a if cell.ref in refs)
     # Where one claim speaks of little, what decides may lie outside the common ground: all evidence on either is cut.
-    either = {cell.ref: cell for cell in (*found_a.cells, *found_b.cells)}
+    either = {cell.ref: cell for cell in (*found_a, *found_b)}
     cuts = splits(tuple(either[ref] for ref in sorted(either)), lambda units: _says(a, b, units))
     return ClaimConflict(
         ClaimSide(key_a, a, _state(a, shared)),

@@ -17,6 +17,7 @@ Errors of either kind were counted by drawing scores with known drops: benchmark
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,11 +58,9 @@ class Estimate:
 
     def interval(self, level: float = 1 - 2 * ALPHA) -> tuple[float, float]:
         """Both ends; NaN where the uncertainty is not known."""
-        from scipy import stats
-
         if not self.se > 0:
             return (math.nan, math.nan) if math.isnan(self.se) else (self.value, self.value)
-        reach = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+        reach = _quantile(0.5 + level / 2, self.df) * self.se
         return self.value - reach, self.value + reach
 
     def p_above(self, bound: float) -> float:
@@ -88,6 +87,8 @@ def units_of(cells: Sequence[Cell]) -> list[Unit]:
 
 
 def _unit(key: tuple[str, str, str, int], cells: list[Cell]) -> Unit:
+    if len(cells) == 1:
+        return Unit(key, cells[0].effect, cells[0].variance, 1, cells[0].paired)
     known = [cell.variance for cell in cells if cell.variance is not None]
     # Averaging settings over the same items with the same baseline does not make the mean surer than one of them.
     variance = math.fsum(known) / len(known) if len(known) == len(cells) else None
@@ -141,9 +142,14 @@ Way = tuple[float, float, str]
 
 def _reach(way: Way) -> float:
     """Half of the interval that a variance gives."""
+    return _quantile(1 - ALPHA, way[1]) * math.sqrt(way[0])
+
+
+@functools.lru_cache(maxsize=1024)
+def _quantile(p: float, df: float) -> float:
     from scipy import stats
 
-    return float(stats.t.ppf(1 - ALPHA, way[1])) * math.sqrt(way[0])
+    return float(stats.t.ppf(p, df))
 
 
 def _between(units: Sequence[Unit], middle: float) -> list[Way]:

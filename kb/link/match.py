@@ -16,8 +16,11 @@ from kb.harness.compare import settings_of
 from kb.harness.manifest import differences
 from kb.link.cells import Cell, make_cell
 from kb.link.evidence import FULL, FULL_PRECISION, NONE, Measured, Setting
-from kb.records.claims import Arm, Claim, Conditions, Origin
+from kb.records.claims import Arm, Claim, Conditions, Metric, Origin
 from kb.records.results import Certainty
+
+UNFIT = "?"
+"""No method's name: what can be held against nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +65,27 @@ class Evidence:
         every += runs
         self.every: Sequence[Measured] = sorted(every, key=lambda each: each.ref)
         self._beside: dict[tuple[object, ...], list[Measured]] = {}
+        self._named: dict[tuple[Metric, str | None], list[Measured]] = {}
         for each in self.every:
             if each.unfit is None:
                 self._beside.setdefault(_table(each), []).append(each)
+                for name in {each.setting.method, each.setting.family, None}:
+                    self._named.setdefault((each.metric, name), []).append(each)
+            else:
+                self._named.setdefault((each.metric, UNFIT), []).append(each)
 
     def match(self, claim: Claim) -> Matched:
         """The cells that speak to `claim`."""
         cells: list[Cell] = []
         contrast: list[Cell] = []
         left: dict[str, str] = {}
-        for each in self.every:
-            if claim.variant is None or each.metric is not claim.metric:
-                continue
-            if each.unfit is not None:
-                if unfulfilled(claim.conditions, each) is None:
-                    left[each.ref] = each.unfit
-                continue
-            if not names(claim.variant, each.setting) or each.setting.is_full:
+        if claim.variant is None:
+            return Matched((), (), ())
+        for each in self._named.get((claim.metric, UNFIT), ()):
+            if each.unfit is not None and unfulfilled(claim.conditions, each) is None:
+                left[each.ref] = each.unfit
+        for each in self._asked(claim.metric, claim.variant):
+            if each.setting.is_full or not names(claim.variant, each.setting):
                 continue
             if why := _vetoed(claim, each.ref):
                 left[each.ref] = why
@@ -94,6 +101,13 @@ class Evidence:
         return Matched(
             tuple(cells), tuple(contrast), tuple(LeftOut(ref, why) for ref, why in sorted(left.items()))
         )
+
+    def _asked(self, metric: Metric, arm: Arm) -> Iterable[Measured]:
+        """Scores of the methods and families that the arm says, by ref; all of the metric, if it says none."""
+        if not arm.method:
+            return self._named.get((metric, None), ())
+        found = {each.ref: each for name in arm.method for each in self._named.get((metric, name), ())}
+        return [found[ref] for ref in sorted(found)]
 
     def _place(self, claim: Claim, each: Measured, attached: bool) -> tuple[Cell, bool] | str:
         """The cell, and whether it is the contrast's; or why there is none."""

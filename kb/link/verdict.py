@@ -113,12 +113,9 @@ def _weigh(paper: str, claim: Claim, found: Matched) -> tuple[State, str, Outcom
     if claim.relation is None:
         return State.UNTESTED, "it is not put in a form that can be tested", None, ()
     by_source: dict[str, Outcome] = {}
-    for source in sorted({cell.variant.source for cell in (*found.cells, *found.contrast)}):
-        outcome = decide_cells(
-            claim,
-            [cell for cell in found.cells if cell.variant.source == source],
-            [cell for cell in found.contrast if cell.variant.source == source],
-        )
+    cells, contrast = _by_source(found.cells), _by_source(found.contrast)
+    for source in sorted(cells.keys() | contrast.keys()):
+        outcome = decide_cells(claim, cells.get(source, ()), contrast.get(source, ()))
         if outcome is not None:
             by_source[source] = outcome
     whole = decide_cells(claim, found.cells, found.contrast)
@@ -140,6 +137,13 @@ def _weigh(paper: str, claim: Claim, found: Matched) -> tuple[State, str, Outcom
         why = f"all sources together leave it {whole.state}, {_listed(against)} {_verb(against, verb)} it"
         return State.CONTESTED, why, whole, voices
     return whole.state, _because(claim, whole), whole, voices
+
+
+def _by_source(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.variant.source, []).append(cell)
+    return found
 
 
 def _each(claim: Claim, found: Matched, whole: Outcome) -> tuple[State, str, Outcome]:
