@@ -386,7 +386,7 @@ def test_one_of_two_merges_is_undone_and_the_other_stands(base: KnowledgeBase) -
     """What the other merge brought is no news of the survivor's own sources: it comes back as it was, byte for byte."""
     told = {
         "almeida2024frugal": ("awesome_list:a/list", "Frugal Chains for Small Models", "2401.10001"),
-        "eze2024steady": ("awesome_list:a/list", "Steady Votes on Small Devices", "2401.10002"),
+        "eze2024steady": ("zotero", "Steady Votes on Small Devices", "2401.10002"),
         "jensen2024latent": ("zotero", "Latent Students for Vision", "2401.10003"),
     }
     (base.root / "papers").mkdir()
