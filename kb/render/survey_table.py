@@ -37,7 +37,7 @@ COLUMNS = (
 
 # What the page's address and its columns are called; a facet of the same id gets another name.
 _TAKEN = frozenset(
-    "q branch from to venue code review verdict sure sort cols rows title authors published claims summary focus "
+    "find branch from to venue code review verdict sure sort cols rows title authors published claims summary focus "
     "contribution limitations arxiv doi key".split()
 )
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,114 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kb.config import load_config
-from kb.pipeline.build import build
-from kb.records.candidates import Candidate, CandidateState, render_candidates
-from scripts.screenshots import FLAGS, chromium, kinds, serve
-from tests.library import HOSTILE, make_library
+from scripts.screenshots import kinds
+from tests.browser.conftest import DESKTOP, Visit
+from tests.library import HOSTILE
 
-playwright_api = pytest.importorskip("playwright.sync_api")
-
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 900}
-
-
-@dataclass
-class Visit:
-    """A browser window that lets nothing out, and what it noticed."""
-
-    page: Any
-    base: str
-    strangers: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> Any:
-        self.page.goto(f"{self.base}/{path}")
-        return self.page
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site with hostile records, waiting works and a merged key."""
-    root = tmp_path_factory.mktemp("browser") / "kb"
-    make_library(root, 30)
-    hostile = [
-        Candidate(
-            id=f"c{n}",
-            state=state,
-            title=text,
-            url="javascript:window.pwned=9",
-            reason=text,
-            seen_in=("l x",),
-        )
-        for n, (text, state) in enumerate((text, state) for text in HOSTILE for state in CandidateState)
-    ]
-    config = load_config(root, {})
-    config.candidates_path.write_text(render_candidates(tuple(hostile)), encoding="utf-8")
-    config.decisions_path.write_text("merged:\n  - gone: old2020name\n    into: feng2025efficient\n")
-    build(config)
-    return (root / "build" / "site").resolve()
-
-
-@pytest.fixture(scope="session")
-def base(site: Path) -> Iterator[str]:
-    server = serve(site)
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """System Chromium; skipped with the reason where there is none, unless KB_REQUIRE_BROWSER=1."""
-    required = os.environ.get("KB_REQUIRE_BROWSER") == "1"
-    with playwright_api.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        except playwright_api.Error as error:
-            if required:
-                raise
-            pytest.skip(f"no browser: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def visit(browser: Any, base: str) -> Iterator[Visit]:
-    yield from _visit(browser, base, DESKTOP)
-
-
-@pytest.fixture
-def phone(browser: Any, base: str) -> Iterator[Visit]:
-    yield from _visit(browser, base, PHONE)
-
-
-def _visit(browser: Any, base: str, viewport: dict[str, int]) -> Iterator[Visit]:
-    """A window; when the test is over, nothing may have gone out and nothing may have gone wrong."""
-    context = browser.new_context(viewport=viewport, color_scheme="light")
-    seen = Visit(context.new_page(), base)
-
-    def decide(route: Any) -> None:
-        if urlsplit(route.request.url).hostname == "127.0.0.1":
-            route.continue_()
-        else:
-            seen.strangers.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", decide)
-    seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type in {"error", "warning"} else None)
-    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    yield seen
-    pwned = seen.page.evaluate("window.pwned")
-    context.close()
-    assert seen.strangers == []
-    assert seen.errors == []
-    assert pwned is None
-
-
-KINDS = (
-    "index survey taxonomy themes directions needs-work about paper-reviewed paper-bare year branch".split()
-)
+KINDS = "index survey table taxonomy themes directions needs-work about paper-reviewed paper-bare year branch".split()
 
 
 def hostile_pages(site: Path) -> list[tuple[str, str]]:
@@ -231,7 +125,7 @@ def test_pages_have_what_a_screen_reader_needs(visit: Visit, site: Path, kind: s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["index", "paper-reviewed", "survey", "branch"])
+@pytest.mark.parametrize("kind", ["index", "paper-reviewed", "survey", "table", "branch"])
 def test_text_stands_out_from_its_background(
     browser: Any, base: str, site: Path, kind: str, scheme: str
 ) -> None:

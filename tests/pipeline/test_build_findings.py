@@ -44,17 +44,22 @@ KEY = "liu2025quantization"
 NAME = f"{KEY}/w4-lossless"
 
 
-@pytest.fixture
-def kb(tmp_path: Path) -> Config:
-    """Twelve invented records; one of them claims something that its own figures refute."""
-    make_library(tmp_path / "kb", 12)
-    record = tmp_path / f"kb/papers/{KEY}.yaml"
+def add_findings(root: Path) -> None:
+    """Let a record of the knowledge base in `root` claim something that its own figures refute."""
+    record = root / f"papers/{KEY}.yaml"
     record.write_text(record.read_text(encoding="utf-8") + CLAIMS, encoding="utf-8")
-    folder = tmp_path / "kb/results"
+    folder = root / "results"
     folder.mkdir()
     for name, text in WORDS.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / f"{KEY}.csv").write_text(HEADER + ROWS, encoding="utf-8")
+
+
+@pytest.fixture
+def kb(tmp_path: Path) -> Config:
+    """Twelve invented records; one of them claims something that its own figures refute."""
+    make_library(tmp_path / "kb", 12)
+    add_findings(tmp_path / "kb")
     return load_config(tmp_path / "kb", {})
 
 

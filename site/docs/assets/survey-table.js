@@ -159,6 +159,10 @@
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null, bottom: "paging" },
     language: { emptyTable: "No paper is here yet.", zeroRecords: "No paper passes all filters." },
   });
+  // DataTables locks a property of the clicks it handles that the theme's copy buttons set on every click of the page.
+  app.querySelector(".kb-t-scroll").addEventListener("click", (event) => {
+    if (Object.hasOwn(event, "delegateTarget")) event.stopPropagation();
+  });
   table.search.fixed("filters", (_, paper) => passes(paper));
   const order = () => table.order().map(([at, way]) => [names[at], way === "desc"]).filter(([name]) => name);
   const view = () => table.rows({ search: "applied", order: "applied" }).data().toArray();
@@ -192,7 +196,7 @@
   let waiting;
   form.addEventListener("input", ({ target }) => {
     clearTimeout(waiting);
-    if (target.name === "q") waiting = setTimeout(apply, 120);
+    if (target.name === "find") waiting = setTimeout(apply, 120);
   });
   form.addEventListener("change", ({ target }) => {
     if (boxes.includes(target)) {
@@ -201,7 +205,7 @@
     } else if (selects.includes(target)) {
       const wanted = selects.map((select) => select.value).filter(Boolean).join();
       table.order(places(kb.readOrder(wanted, names))).draw();
-    } else if (target.name && target.name !== "q") apply();
+    } else if (target.name && target.name !== "find") apply();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => {

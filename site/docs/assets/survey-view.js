@@ -33,7 +33,7 @@
   /* Whether a paper passes all filters of the form as it stands now. */
   kb.filterOf = (form, taxonomy) => {
     const value = (name) => form.elements.namedItem(name)?.value ?? "";
-    const terms = words(value("q"));
+    const terms = words(value("find"));
     const sure = form.elements.namedItem("sure").checked;
     const withCode = form.elements.namedItem("code").checked;
     const [from, to, venue, review, verdict] = ["from", "to", "venue", "review", "verdict"].map(value);
