@@ -15,7 +15,7 @@ from kb.records.candidates import Candidate
 from kb.records.models import Paper
 from kb.records.relabel import relabelled
 from kb.records.taxonomy import Taxonomy
-from kb.render.api import ApiInput, api_files
+from kb.render.api import ApiInput, api_files, file_of_paper
 from kb.render.api_models import VERSION, RunEntry
 from kb.render.api_page import LLMS, api_page, llms_txt
 from kb.render.api_page import PAGE as API
@@ -248,6 +248,7 @@ class _Renderer:
                 shown_authors=shown,
                 results=results,
                 citation=self.given.cite(self.given.papers[key]),
+                data=file_of_paper(key),
             )
 
     def _findings(self) -> None:
