@@ -74,7 +74,8 @@ def kinds(site: Path) -> dict[str, str]:
 
 
 _FIXED = (
-    "index", "survey", "taxonomy", "themes", "directions", "needs-work", "about", "contradictions", "gaps"
+    "index", "survey", "taxonomy", "themes", "directions", "needs-work", "about", "contradictions", "gaps", "changes",
+    "api",
 )  # fmt: skip
 
 

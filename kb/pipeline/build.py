@@ -28,7 +28,7 @@ from kb.pipeline.mkdocs_run import (
     run_mkdocs,
     versions,
 )
-from kb.pipeline.run_entries import load_run_entries
+from kb.pipeline.run_entries import run_entries, runs_if_any
 from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
 from kb.pipeline.store import open_library
 from kb.pipeline.trees import Built, Trees, link_copy
@@ -114,6 +114,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
     files, handwritten = read_site(config.root)
     taxonomy = load_taxonomy(config.taxonomy_path)
     library = open_library(config)
+    runs = runs_if_any(config)
     site = render_site(
         SiteInput(
             papers=library,
@@ -126,10 +127,10 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             candidates=load_candidates(config.candidates_path),
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
             seen_in=_seen_in(config),
-            findings=load_findings(config, library),
+            findings=load_findings(config, library, runs),
             venue_series=venue_series,
             history=load_history(config, library, taxonomy),
-            runs=load_run_entries(config),
+            runs=run_entries(runs),
         )
     )
     pages = {f"docs/{path}": text.encode("utf-8") for path, text in site.pages.items()}

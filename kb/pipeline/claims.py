@@ -66,14 +66,19 @@ class Moved:
         return f"{self.name}: {said}; {self.why}"
 
 
-def load_evidence(config: Config, library: Library, results: Results | None = None) -> Evidence:
+def load_evidence(
+    config: Config, library: Library, results: Results | None = None, runs: Sequence[Run] | None = None
+) -> Evidence:
     """Reported results and committed runs.
+
+    Args:
+        results, runs: if they are read already.
 
     Raises:
         DataError: a row or a run is broken.
     """
     rows = results or _results(config, library)
-    return Evidence(reported(rows), of_runs(load_runs(config), rows.words))
+    return Evidence(reported(rows), of_runs(load_runs(config) if runs is None else runs, rows.words))
 
 
 def _results(config: Config, library: Library) -> Results:

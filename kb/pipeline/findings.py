@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kb.config import Config
 from kb.pipeline.results import open_results
 from kb.records.library import Library
 from kb.render.findings import Findings, Judgement
 
+if TYPE_CHECKING:
+    from kb.harness.runs import Run
 
-def load_findings(config: Config, library: Library) -> Findings:
+
+def load_findings(config: Config, library: Library, runs: Sequence[Run] | None = None) -> Findings:
     """All of it. What computes verdicts is loaded only where a record has a claim or results/ has a row.
+
+    Args:
+        runs: if they are read already.
 
     Raises:
         DataError: something under results/ or runs/ is wrong.
@@ -30,7 +37,7 @@ def load_findings(config: Config, library: Library) -> Findings:
     reasons: dict[str, list[str]] = {}
     for doubt in doubts(results):
         reasons.setdefault(doubt.row.ref, []).append(doubt.reason)
-    evidence, committed = load_evidence(config, library, results), load_committed(config)
+    evidence, committed = load_evidence(config, library, results, runs), load_committed(config)
     judged = []
     for paper, claim in every:
         verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)

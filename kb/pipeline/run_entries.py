@@ -17,18 +17,22 @@ _DIGITS = 4
 _FULL = 16.0  # bits of what is not quantized
 
 
-def load_run_entries(config: Config) -> tuple[RunEntry, ...]:
-    """Every run that is done, by id. The harness is loaded only where there is one.
+def runs_if_any(config: Config) -> list[Run]:
+    """Every run with its samples. The harness is loaded only where there is one.
 
     Raises:
         DataError: a run cannot be read.
     """
     if not any((config.root / "runs").glob("*/manifest.json")):
-        return ()
-    from kb.harness.manifest import RUNNING
+        return []
     from kb.pipeline.claims import load_runs
 
-    return tuple(_entry(run) for run in load_runs(config) if run.state != RUNNING)
+    return load_runs(config)
+
+
+def run_entries(runs: Sequence[Run]) -> tuple[RunEntry, ...]:
+    """Those that are not under way."""
+    return tuple(_entry(run) for run in runs if run.state != "running")
 
 
 def _entry(run: Run) -> RunEntry:

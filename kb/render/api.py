@@ -38,7 +38,7 @@ from kb.render.api_models import (
 )
 from kb.render.branches import FacetView, walk
 from kb.render.changes import FEED as CHANGES_FEED
-from kb.render.citation import Cite
+from kb.render.citation import Citation
 from kb.render.events import History
 from kb.render.feeds import ALL, feed_of_branch
 from kb.render.findings import Findings, Judgement
@@ -71,7 +71,7 @@ class ApiInput:
     runs: Sequence[RunEntry]
     history: History
     settings: SiteSettings
-    cite: Cite
+    citations: Mapping[str, Citation]
 
 
 def api_files(given: ApiInput) -> Iterator[tuple[str, str]]:
@@ -204,7 +204,7 @@ def _paper(key: str, given: ApiInput) -> PaperFile:
         claims=tuple(dict.fromkeys(f"{key}/{claim.id}" for claim in paper.claims)),
         notes=paper.notes,
         abstract=paper.abstract,
-        citation=given.cite(paper).plain,
+        citation=given.citations[key].plain,
         bibtex=view.bibtex,
     )
 

@@ -134,6 +134,7 @@ class _Renderer:
         self.rows = {paper.key: row_of(paper, given.taxonomy) for paper in newest}
         known = {key: paper for key, paper in given.papers.items() if self._labels_known(paper)}
         rows = {key: row for key, row in self.rows.items() if key in known}
+        self.citations = {key: given.cite(paper) for key, paper in papers.items()}
         self.facets = view_facets(given.taxonomy, known, rows)
         self.views = {
             key: self.writer.paper(
@@ -247,7 +248,7 @@ class _Renderer:
                 paper=view,
                 shown_authors=shown,
                 results=results,
-                citation=self.given.cite(self.given.papers[key]),
+                citation=self.citations[key],
                 data=file_of_paper(key),
             )
 
@@ -392,7 +393,7 @@ class _Renderer:
             runs=given.runs,
             history=given.history,
             settings=given.settings,
-            cite=given.cite,
+            citations=self.citations,
         )
         for path, text in api_files(source):
             self._put(path, text)

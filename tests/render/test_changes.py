@@ -114,8 +114,8 @@ def test_a_verdict_leads_to_its_claim() -> None:
         event("2025-01-02", "verdict", "a2020b", claim="old", before="unclear", after="refuted"),
     )
     made = pages(*flips, papers=[paper], findings=findings([paper], [result()]))
-    assert '[Rounding is free.](claims/a2020b/c.md): <span class="kb-badge kb-badge-supported">' in made[PAGE]
-    assert re.search(r"^- a2020b/old: unclear → <span", made[PAGE], re.M)
+    assert '[Rounding is free.](claims/a2020b/c.md) <span class="kb-badge kb-badge-supported">' in made[PAGE]
+    assert re.search(r"^- a2020b/old unclear → <span", made[PAGE], re.M)
     assert [entry.title for entry in entries(made)] == [
         "supported → refuted: Rounding is free.",
         "unclear → refuted: a2020b/old",
@@ -129,8 +129,8 @@ def test_a_label_names_its_branch() -> None:
         event("2025-01-02", "label", branch="nowhere", before="rejected", after="proposed"),
     )
     made = pages(*labels, papers=[Paper.from_data("a2025b", {"title": "A"})])
-    assert "- [A](papers/a2025b.md): [Smaller](branches/smaller.md), proposed → confirmed\n" in made[PAGE]
-    assert "- [A](papers/a2025b.md): nowhere, rejected → proposed\n" in made[PAGE]
+    assert "- [A](papers/a2025b.md) in [Smaller](branches/smaller.md): proposed → confirmed\n" in made[PAGE]
+    assert "- [A](papers/a2025b.md) in nowhere: rejected → proposed\n" in made[PAGE]
     assert [entry.title for entry in entries(made)] == [
         "Smaller confirmed: A",
         "nowhere no longer rejected: A",
