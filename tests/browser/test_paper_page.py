@@ -48,7 +48,7 @@ def test_the_tags_say_what_the_page_says(visit: Visit) -> None:
 def test_a_hostile_title_stays_a_title(visit: Visit) -> None:
     """A title that is markup comes out of tag and data as text; nothing ran (the fixture looks)."""
     index = json.loads(visit.open("api/v1/papers.json").locator("pre").text_content())
-    found = [paper for paper in index["papers"] if paper["title"] in HOSTILE]
+    found = [paper for paper in index["papers"] if any(text in paper["title"] for text in HOSTILE)]
     assert found
     for paper in found:
         page = visit.open(paper["page"])
