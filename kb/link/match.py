@@ -139,6 +139,8 @@ class Evidence:
             for each in self._beside[_table(variant)]
             if each.ref != variant.ref and names(wanted, each.setting)
         ]
+        if not found and names(wanted, variant.setting):
+            raise UsageError("it is the baseline itself")
         if not found:
             raise UsageError(f"the baseline ({_said(wanted)}) was not measured beside it")
         found = [each for each in found if each.certainty is not Certainty.LOW]
@@ -182,7 +184,7 @@ def unfulfilled(conditions: Conditions, each: Measured) -> str | None:
     )
     for what, value, wanted in lists:
         if wanted and value not in wanted:
-            return f"{what} is {value or 'not known'}, not {' or '.join(wanted)}"
+            return f"{what} is {value or _unknown(what, each)}, not {' or '.join(wanted)}"
     ranges = (
         ("model size (billions)", each.size_b, conditions.model_size_b),
         ("difficulty", each.difficulty, conditions.difficulty),
@@ -190,8 +192,17 @@ def unfulfilled(conditions: Conditions, each: Measured) -> str | None:
     )
     for what, number, span in ranges:
         if span is not None and (number is None or number not in span):
-            return f"{what} is {'not known' if number is None else f'{number:g}'}, not {span}"
+            return f"{what} is {_unknown(what, each) if number is None else f'{number:g}'}, not {span}"
     return None
+
+
+def _unknown(what: str, each: Measured) -> str:
+    """Not known, and where it could be said: of a run, a model or benchmark may have no entry in the vocabulary."""
+    if what.startswith("model") and each.family is None:
+        return f"not known (results/_models.yaml has no {each.model})"
+    if not what.startswith("model") and each.task_kind is None:
+        return f"not known (results/_benchmarks.yaml has no {each.benchmark})"
+    return "not known"
 
 
 def _says(conditions: Conditions | None) -> int:

@@ -72,15 +72,34 @@ def decide_cells(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) 
     return decide(claim, estimate(cells) if in_points else pool(cells))
 
 
+def aside(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) -> dict[str, str]:
+    """Cells that have nothing to be held against where others have, by ref: why each does not count."""
+    if claim.relation is Relation.LARGER_DROP:
+        left, right = _by(cells, _twin), _by(contrast, _twin)
+        both = left.keys() & right.keys()
+        why = "the other side of the comparison was not measured for this model and setting"
+        return {cell.ref: why for cell in (*cells, *contrast) if both and _twin(cell) not in both}
+    if claim.relation is not Relation.MONOTONE:
+        return {}
+    found = {cell.ref: f"{claim.along} is not known" for cell in cells if along(claim.along, cell) is None}
+    blocks = _blocks(claim.along, cells)
+    alone = [block for block in blocks.values() if len(block) < 2]
+    if len(alone) < len(blocks):
+        why = f"no other {claim.along} was measured beside it with all else alike"
+        found |= {cell.ref: why for block in alone for level in block.values() for cell in level}
+    return found
+
+
+def _twin(cell: Cell) -> tuple[object, ...]:
+    """What two sides of a larger drop have in common."""
+    return cell.variant.source, cell.variant.model, cell.setting
+
+
 def _larger_drop(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) -> Outcome | None:
     """Loss under the conditions less `factor` times the loss under the contrast; by pairs where both were measured alike."""
     factor = claim.factor or 1.0
     sign = -1.0 if claim.metric.more_is_better else 1.0
-
-    def key(cell: Cell) -> tuple[object, ...]:
-        return cell.variant.source, cell.variant.model, cell.setting
-
-    left, right = _by(cells, key), _by(contrast, key)
+    left, right = _by(cells, _twin), _by(contrast, _twin)
     if shared := sorted(left.keys() & right.keys(), key=str):
         units = []
         for name in shared:
@@ -156,11 +175,7 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
 
     Within a block the change is the least-squares slope over the ranks of the axis, times the number of steps.
     """
-    blocks: dict[tuple[object, ...], dict[float, list[Cell]]] = {}
-    for cell in cells:
-        at = along(claim.along, cell)
-        if at is not None:
-            blocks.setdefault(_block(claim.along, cell), {}).setdefault(at, []).append(cell)
+    blocks = _blocks(claim.along, cells)
     units = []
     for key in sorted(blocks, key=str):
         levels = sorted(blocks[key])
@@ -183,6 +198,16 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
             )
         )
     return decide(claim, pool_units(_together(units))) if units else None
+
+
+def _blocks(axis: Axis | None, cells: Sequence[Cell]) -> dict[tuple[object, ...], dict[float, list[Cell]]]:
+    """Cells by everything but the axis, then by where they stand on it."""
+    blocks: dict[tuple[object, ...], dict[float, list[Cell]]] = {}
+    for cell in cells:
+        at = along(axis, cell)
+        if at is not None:
+            blocks.setdefault(_block(axis, cell), {}).setdefault(at, []).append(cell)
+    return blocks
 
 
 def along(axis: Axis | None, cell: Cell) -> float | None:

@@ -25,7 +25,7 @@ from kb.link.effects import ALPHA, Unit, pool_units, units_of
 from kb.link.evidence import RUNS
 from kb.link.match import Evidence, LeftOut, Matched
 from kb.link.moderators import Split, splits
-from kb.link.relations import Outcome, State, decide, decide_cells
+from kb.link.relations import Outcome, State, aside, decide, decide_cells
 from kb.records.claims import Claim, Metric, Relation
 
 LEAST_MORE = 1.25
@@ -81,7 +81,7 @@ def judge(paper: str, claim: Claim, evidence: Evidence, *, latest: int | None = 
         paper: the key of the record that makes it.
         latest: the paper's newest version; a claim read in an older one is stale.
     """
-    found = evidence.match(claim)
+    found = _speaking(claim, evidence.match(claim))
     state, why, outcome, voices = _weigh(paper, claim, found)
     says = state
     if latest and claim.arxiv_version and claim.arxiv_version < latest:
@@ -107,6 +107,19 @@ def judge(paper: str, claim: Claim, evidence: Evidence, *, latest: int | None = 
 
 
 # One claim
+
+
+def _speaking(claim: Claim, found: Matched) -> Matched:
+    """Without cells that the claim's relation has nothing to hold against."""
+    silent = aside(claim, found.cells, found.contrast)
+    if not silent:
+        return found
+    left = (*found.left_out, *(LeftOut(ref, why) for ref, why in silent.items()))
+    return Matched(
+        tuple(cell for cell in found.cells if cell.ref not in silent),
+        tuple(cell for cell in found.contrast if cell.ref not in silent),
+        tuple(sorted(left, key=lambda each: each.ref)),
+    )
 
 
 def _weigh(paper: str, claim: Claim, found: Matched) -> tuple[State, str, Outcome | None, tuple[Voice, ...]]:

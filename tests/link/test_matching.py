@@ -285,3 +285,70 @@ def test_the_order_of_the_evidence_changes_nothing() -> None:
         for order in (rows, rows[::-1])
     )
     assert one == two
+
+
+# What is not counted is said
+
+
+def test_what_has_no_other_side_is_left_out_with_the_reason() -> None:
+    rows = [
+        *table({"Small-1B": 6.0, "Large-14B": 6.0}, benchmarks=["Olympiad"]),
+        *table({"Large-14B": 1.0}, benchmarks=["Long"]),
+    ]
+    said = claim(
+        relation="larger_drop",
+        conditions={"benchmark": ["Olympiad"]},
+        contrast={"benchmark": ["Long"]},
+    )
+    verdict = judge("own2025paper", said, evidence(*rows))
+    assert [cell.variant.model for cell in verdict.cells] == ["Large-14B"]
+    assert [(each.ref, each.reason) for each in verdict.left_out] == [
+        (
+            "own2025paper/Small-1B/clever/w4a16kv16/Olympiad",
+            "the other side of the comparison was not measured for this model and setting",
+        )
+    ]
+
+
+def test_what_stands_alone_on_the_axis_is_left_out_with_the_reason() -> None:
+    rows = [row(bits=4), row(bits=3, drop=3.0), row("Small-1B", bits=4)]
+    said = claim(relation="monotone", along="weight_bits", variant={"method": ["clever"]})
+    verdict = judge("own2025paper", said, evidence(*rows))
+    assert {cell.variant.model for cell in verdict.cells} == {"Large-14B"}
+    assert [each.reason for each in verdict.left_out] == [
+        "no other weight_bits was measured beside it with all else alike"
+    ]
+
+
+def test_a_family_is_held_against_its_member_but_the_member_not_against_itself() -> None:
+    said = claim(
+        relation="higher",
+        variant={"method": ["weight-only"], "weight_bits": [4.0]},
+        baseline={"method": ["other"]},
+    )
+    found = evidence(row(), row(method="other", drop=5.0)).match(said)
+    assert [cell.ref for cell in found.cells] == ["own2025paper/Large-14B/clever/w4a16kv16/Exam"]
+    assert [each.reason for each in found.left_out] == ["it is the baseline itself"]
+
+
+def test_a_star_takes_every_special_setting_and_a_bare_claim_takes_none() -> None:
+    rows = [row(), row(variant="group 64", drop=1.0)]
+    star = claim(**NI | {"variant": {"method": ["clever"], "variant": "*"}})
+    assert len(evidence(*rows).match(star).cells) == 2
+    assert len(evidence(*rows).match(claim(**NI)).cells) == 1
+
+
+def test_a_run_of_a_model_that_has_no_entry_says_where_to_write_one() -> None:
+    runs = [run("full", [1.0] * 4), run("four", [1.0] * 4, 4)]
+    strange = [changed(each, model={"id": "lab/unheard-of"}) for each in runs]
+    held = Evidence([], of_runs(strange, RUN_WORDS))
+    said = claim(**NI, variant=TOY["variant"], conditions={"model_size_b": {"min": 7}})
+    assert {each.reason for each in held.match(said).left_out} == {
+        "model size (billions) is not known (results/_models.yaml has no lab/unheard-of), not 7 or more"
+    }
+
+
+def test_a_claim_that_says_nothing_testable_is_untested_and_matches_nothing() -> None:
+    bare = claim(relation=None, variant=None)
+    assert evidence(row()).match(bare).cells == ()
+    assert judge("own2025paper", bare, evidence(row()), latest=9).state.value == "untested"
