@@ -106,7 +106,7 @@ class _Maker:
             engine = "xelatex"
             files["survey.tex"] = self._survey(engine)
         files["latexmkrc"] = self._fill("latexmkrc", engine=engine)
-        files["kbsurvey.sty"] = self._fill("kbsurvey.sty")
+        files["kbsurvey.tex"] = self._fill("kbsurvey.tex")
         tables = sum(path.startswith("tables/") for path in files)
         return SurveyPack(dict(sorted(files.items())), engine, len(self.lines), tables, len(self.claims))
 

@@ -1,7 +1,7 @@
 """Text for a LaTeX document that pdfLaTeX and XeLaTeX both set, and that says what the text says.
 
 `escape_latex` makes text inert. What follows here is for the page: characters that the T1 encoding and AMS symbols do not
-have become ``\\kbtext{script}{characters}{U+XXXX ...}`` (templates/latex/kbsurvey.sty), which XeLaTeX sets in a font of that
+have become ``\\kbtext{script}{characters}{U+XXXX ...}`` (templates/latex/kbsurvey.tex), which XeLaTeX sets in a font of that
 script and pdfLaTeX, which has none, by code point; words too long for a column get places where they may be broken.
 """
 
@@ -37,7 +37,7 @@ _LONG, _LONG_WITH_DIGITS, _WIDE, _PIECE = 20, 10, 6.5, 4
 _WORD = re.compile("[0-9A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u052f]{7,}")
 # Where a token may end a line: after a hyphen or slash between words; where it is long, after any sign that opens nothing.
 _AFTER = re.compile(r"(?<=\w)[-–—/](?=\w)")
-_AFTER_ANY = re.compile(r"(?:[!-'*-/:;=>?@\\\]^`|}~_–—…]|(?<=[!-/:-@\[-`{-~])[(\[{<])(?=.)")
+_AFTER_ANY = re.compile(r"(?:[!-')*+/:;=>?@\\\]^`|}~_–—…-]|[.,](?!\d)|(?<=[!-/:-@\[-`{-~])[(\[{<])(?=.)")
 _LONG_TOKEN = 14
 _INDEX = re.compile(r"(\$[\^_](?:[A-Za-z0-9]|\{[A-Za-z0-9+\-]{1,12}\})\$)", re.ASCII)  # escape_latex keeps it
 # A command that the bibliography's escaping may use and that neither engine knows without further packages.
