@@ -270,11 +270,21 @@ def _judged(state: Any, quiet: bool) -> list[Judged]:
 
 def _show(one: Judged) -> None:
     from kb.cli_output import print_table, say
+    from kb.render.claim_words import arm_words, baseline_words, conditions_words, relation_words
 
     verdict, claim = one.verdict, one.claim
     say(f"{one.name}: {verdict.state.value}")
     say(f"  {claim.statement}")
+    if claim.relation is not None and claim.variant is not None:
+        say(f"  Tested: {relation_words(claim)}")
+        say(f"  Compared: {arm_words(claim.variant)}; with {baseline_words(claim)}")
+        if where := conditions_words(claim.conditions):
+            say(f"  Where: {where}")
+        if claim.contrast is not None:
+            say(f"  Other conditions: {conditions_words(claim.contrast) or 'everywhere else'}")
     say(f"  {verdict.why}")
+    if verdict.outcome is not None:
+        say(f"  by {verdict.outcome.estimate.method}; a unit is a model on a benchmark in a source")
     if one.committed and one.committed["state"] != verdict.state.value:
         say(f"  committed as {one.committed['state']}: run kb claims update")
     if verdict.needed is not None:

@@ -87,8 +87,13 @@ def test_every_claim_has_a_verdict_with_its_reason(base: KnowledgeBase) -> None:
 def test_one_claim_is_shown_with_statistics_evidence_and_what_does_not_count(base: KnowledgeBase) -> None:
     out = base.run("claims", "show", "ann2025study/three-bits-hurt").out
     assert out.startswith(
-        "ann2025study/three-bits-hurt: supported\n  At 3 bits much is lost.\n  -30.00 points, 90 % interval -3"
+        "ann2025study/three-bits-hurt: supported\n"
+        "  At 3 bits much is lost.\n"
+        "  Tested: Accuracy is lower, by 5 points or more.\n"
+        "  Compared: gptq, weights at 3 bits; with the same model at full precision\n"
+        "  -30.00 points, 90 % interval -3"
     )
+    assert "  by normal, variances of the scores; a unit is a model on a benchmark in a source\n" in out
     assert "reported  ann2025study  Tiny-32B  gptq W3A16KV16  Quiz  60     90        -30.00  100" in out
     out = base.run("claims", "show", "ann2025study/lossless").out
     assert "times as much evidence would decide" in out

@@ -165,6 +165,9 @@ def tested_words(claim: Claim, method: str, *, exact: bool) -> str:
         exact: the test is that of a single run's pairs.
     """
     parts = [next((words for start, words in _SOURCES if method.startswith(start)), method)]
+    if " models" in method or " benchmarks" in method:
+        over = method.removeprefix("t over ")
+        parts.append(f"units that share one are no independent witnesses: over {over} (Cameron et al. 2011)")
     if method.endswith("sampling variance"):
         parts.append("kept as wide as chance over items makes it (Röver et al. 2015)")
     if claim.relation in {Relation.NON_INFERIOR, Relation.NO_DIFFERENCE}:
