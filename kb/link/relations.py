@@ -112,7 +112,7 @@ def _larger_drop(claim: Claim, cells: Sequence[Cell], contrast: Sequence[Cell]) 
                     effect,
                     None if math.isnan(spread) else spread,
                     a.cells + b.cells,
-                    paired=True,
+                    _known_to_be_paired((a, b), (*left[name], *right[name])),
                 )
             )
         return decide(claim, pool_units(_together(units)))
@@ -129,6 +129,11 @@ def _by(
     for cell in cells:
         rows.setdefault(key(cell), []).append(cell)
     return rows
+
+
+def _known_to_be_paired(parts: Sequence[Estimate], cells: Sequence[Cell]) -> bool:
+    """Whether nothing more is to be taken off for two scores on the same items: averages of three have it taken off."""
+    return any(part.units >= 3 for part in parts) or all(cell.paired for cell in cells)
 
 
 def _together(units: Sequence[Unit]) -> list[Unit]:
@@ -194,7 +199,7 @@ def _monotone(claim: Claim, cells: Sequence[Cell]) -> Outcome | None:
                 effect,
                 None if math.isnan(spread) else spread,
                 sum(each.cells for each in means),
-                all(cell.paired for level in levels for cell in blocks[key][level]),
+                _known_to_be_paired(means, [cell for level in levels for cell in blocks[key][level]]),
             )
         )
     return decide(claim, pool_units(_together(units))) if units else None

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from kb.errors import UsageError
 from kb.link.cells import make_cell
+from kb.link.effects import PAIRED
 from kb.link.evidence import of_runs, reported
 from kb.link.match import Evidence
 from kb.link.verdict import judge
@@ -352,3 +353,20 @@ def test_a_claim_that_says_nothing_testable_is_untested_and_matches_nothing() ->
     bare = claim(relation=None, variant=None)
     assert evidence(row()).match(bare).cells == ()
     assert judge("own2025paper", bare, evidence(row()), latest=9).state.value == "untested"
+
+
+def test_a_larger_drop_of_reported_scores_takes_them_as_correlated_as_every_other_mean_does() -> None:
+    drops = dict.fromkeys(("Small-1B", "Middle-8B", "Large-14B"), 4.0)
+    rows = [
+        *table(drops, wobble=0.0, benchmarks=["Olympiad"]),
+        *table(drops, wobble=0.0, benchmarks=["Long"]),
+    ]
+    said = claim(
+        relation="larger_drop",
+        conditions={"benchmark": ["Olympiad"]},
+        contrast={"benchmark": ["Long"]},
+    )
+    verdict = judge("own2025paper", said, evidence(*rows))
+    assert verdict.outcome is not None
+    variances = [cell.variance or 0.0 for cell in (*verdict.cells, *verdict.contrast)]
+    assert verdict.outcome.estimate.se == pytest.approx(((1 - PAIRED) * sum(variances)) ** 0.5 / 3)
