@@ -71,7 +71,7 @@ def site() -> dict[str, str]:
             bibtex=render_bibtex,
             cite=cite,
             findings=found,
-            history=History((Event("2025-01-01T00:00:00Z", "new", "a2020b", "c0"),), "git"),
+            history=History((Event("2025-01-01T00:00:00Z", "new", "a2020b", "c0", "T"),), "git"),
             runs=(RUN,),
             candidates=(
                 Candidate(
@@ -185,6 +185,22 @@ def test_a_claim_comes_with_its_verdict(site: dict[str, str]) -> None:
 def test_doubts_stand_with_the_figure(site: dict[str, str]) -> None:
     """Who takes figures from here is told what does not add up."""
     assert [entry["doubts"] for entry in read(site, "results")["results"]] == [["too good"], []]
+
+
+def test_events_come_as_they_are(site: dict[str, str]) -> None:
+    """Each field of an event has its own value, and the file says where the history comes from."""
+    empty = dict.fromkeys(("claim", "branch", "before", "after"), "")
+    event = {
+        "name": "c0/new/a2020b",
+        "at": "2025-01-01T00:00:00Z",
+        "kind": "new",
+        "paper": "a2020b",
+        "title": "T",
+        "commit": "c0",
+    }
+    found = read(site, "changes")
+    assert found.pop("events") == [event | empty]
+    assert found == {"version": "1.0", "source": "git", "since": ""}
 
 
 def test_works_that_wait_are_left_out(site: dict[str, str]) -> None:
