@@ -12,7 +12,7 @@ benchmark, which is the largest, speak for all. The uncertainty is the largest o
   and a source that prints both does not say how strongly; `PAIRED` is what is assumed, except for one or two units, where
   nothing is. Runs of the harness are paired, and nothing needs to be assumed.
 
-Errors of either kind were counted by drawing scores with known drops: benchmarks/README.md.
+Errors of either kind are counted by drawing scores with known drops: benchmarks/verdict_errors.py.
 """
 
 from __future__ import annotations
