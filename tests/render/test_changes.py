@@ -152,7 +152,7 @@ def test_hostile_titles_are_inert(title: str) -> None:
     [
         (History((), "records"), "without a git history"),
         (History((), "shallow", "2025-01-02"), "shallow clone, which begins on 2025-01-02"),
-        (History((), "git"), "Nothing has happened yet"),
+        (History((), "git"), "Nothing to list yet"),
     ],
 )
 def test_the_page_says_what_it_does_not_know(history: History, said: str) -> None:
