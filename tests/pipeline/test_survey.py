@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -184,6 +185,16 @@ def test_branches_that_are_asked_for_are_all_there_is(tmp_path: Path) -> None:
 # The folder
 
 
+def made(root: Path, capsys: pytest.CaptureFixture[str]) -> KnowledgeBase:
+    """A small knowledge base with the taxonomy of the repository, to run commands in."""
+    make_library(root, 12)
+    settings = (root / "kb.toml").read_text(encoding="utf-8")
+    base = KnowledgeBase(root, capsys)
+    base.configure(settings)
+    (root / "taxonomy.yaml").write_bytes((REPO / "taxonomy.yaml").read_bytes())
+    return base
+
+
 def test_a_second_run_changes_nothing_and_an_edited_file_is_left_alone(tmp_path: Path) -> None:
     papers = make_library(tmp_path, 30)
     config = load_config(tmp_path)
@@ -237,11 +248,7 @@ def test_a_broken_list_of_what_was_made_costs_nobody_a_file(tmp_path: Path, mani
 def test_the_command_says_what_it_did_and_an_unknown_branch_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_library(tmp_path / "made", 12)
-    config = (tmp_path / "made" / "kb.toml").read_text(encoding="utf-8")
-    base = KnowledgeBase(tmp_path / "made", capsys)
-    base.configure(config)
-    (base.root / "taxonomy.yaml").write_bytes((REPO / "taxonomy.yaml").read_bytes())
+    base = made(tmp_path / "made", capsys)
     done = base.run("survey", "--out", str(tmp_path / "out"))
     assert (done.code, done.err) == (0, "")
     assert re.match(r".*/out: 11 papers, \d+ tables, no claims; \d+ files written\n", done.out)
@@ -272,6 +279,7 @@ def squeezed(text: str) -> str:
 
 @needs_latex
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a few seconds a run of LaTeX, on a machine with nothing else to do
 def test_five_hundred_strange_papers_compile_with_pdflatex_and_no_table_sticks_out(tmp_path: Path) -> None:
     """Zero undefined citations and references, and zero lines of tables and figures that are too wide."""
     pack = render_survey(given(strange_papers(500, LATIN), LATIN, n_results=14))
@@ -288,6 +296,7 @@ def test_five_hundred_strange_papers_compile_with_pdflatex_and_no_table_sticks_o
 
 @needs_latex
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a few seconds a run of LaTeX, on a machine with nothing else to do
 def test_other_scripts_compile_with_both_engines_and_say_the_same_with_xelatex(tmp_path: Path) -> None:
     """pdfLaTeX, which has no fonts for them, prints their code points."""
     pack = render_survey(given(strange_papers(60, OTHER), OTHER, n_results=8))
@@ -320,6 +329,7 @@ def test_other_scripts_compile_with_both_engines_and_say_the_same_with_xelatex(t
 
 @needs_latex
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a few seconds a run of LaTeX, on a machine with nothing else to do
 def test_the_survey_of_this_repository_compiles(tmp_path: Path) -> None:
     """Whatever the committed records hold, and in the engine that it asks for."""
     report = survey(load_config(REPO), out=tmp_path / "out", pdf=True)
@@ -337,11 +347,21 @@ def test_the_survey_of_this_repository_compiles(tmp_path: Path) -> None:
 
 @needs_latex
 @pytest.mark.slow
-def test_a_second_pdf_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    make_library(tmp_path, 12)
-    config = load_config(tmp_path)
-    survey(config, pdf=True)
-    before = tree(tmp_path / "build" / "survey")
+@pytest.mark.timeout(900)  # a few seconds a run of LaTeX, on a machine with nothing else to do
+def test_a_second_pdf_is_the_same_to_the_byte_and_a_fault_is_told_with_an_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = made(tmp_path / "made", capsys)
+    done = base.run("survey", "--pdf")
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"{base.root}/build/survey/survey.pdf: written")
+    before = tree(base.root / "build" / "survey")
     assert {"survey.pdf", "survey.bbl", "survey.tex"} <= set(before)
-    survey(config, pdf=True)
-    assert tree(tmp_path / "build" / "survey") == before
+    assert base.run("survey", "--pdf").code == 0
+    assert tree(base.root / "build" / "survey") == before
+
+    edited = base.root / "build" / "survey" / "sections" / "faster.tex"
+    edited.write_text(r"\section{Mine}\cite{nobody2020nothing} \ref{sec:nowhere}", encoding="utf-8")
+    done = base.run("survey", "--pdf", "--json")
+    log = json.loads(done.out)["log"]
+    assert (done.code, log["citations"]) == (7, ["nobody2020nothing"])
+    assert {"sec:faster", "sec:nowhere"} <= set(log["references"])
