@@ -70,9 +70,13 @@ def required(text: str) -> None:
 
 
 def test_every_feed_is_valid_and_readable() -> None:
-    """There is a feed of all papers and one of each branch, each with what the RFC asks for."""
+    """There is a feed of all papers, one of what changed and one of each branch, each with what the RFC asks for."""
     made = feeds(invent_papers(30))
-    assert set(made) == {ALL, *(f"feeds/branches/{branch}.xml" for branch in TAXONOMY.branches)}
+    assert set(made) == {
+        ALL,
+        "feeds/changes.xml",
+        *(f"feeds/branches/{branch}.xml" for branch in TAXONOMY.branches),
+    }
     for text in made.values():
         required(text)
         read(text)
