@@ -197,7 +197,7 @@ def _nothing(claim: Claim, found: Matched) -> str:
     if claim.relation is Relation.LARGER_DROP and (found.cells or found.contrast):
         return "only one side of the comparison was measured"
     if found.left_out:
-        return f"{len(found.left_out)} results come near, and none fulfils its conditions"
+        return "results come near, and none fulfils its conditions"
     return "nothing that was measured speaks to it"
 
 
