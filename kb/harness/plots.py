@@ -255,15 +255,17 @@ PLOTS: Mapping[str, Callable[[Sequence[Cell]], Figure]] = {
 
 
 def has_data(name: str, cells: Sequence[Cell]) -> bool:
-    """Whether a picture would show anything: tasks without gold steps have no first error."""
+    """Whether a picture would show anything: tasks without gold steps have no first error, one group has no line."""
     parts = [cell.summary.overall for cell in cells]
+    if name == "accuracy-by-length":
+        return any(len(cell.summary.groups) > 1 for cell in cells)
     if name in {"first-error-by-step", "error-kinds"}:
         return any(part.steps for part in parts)
     if name == "accuracy-by-bits":
         return any(cell.effective_bits is not None for cell in cells)
     if name == "reasoning-tokens":
         return any(part.tokens.all.mean.known for part in parts)
-    return any(part.calibration for part in parts) if name == "calibration" else bool(parts)
+    return any(part.calibration for part in parts)
 
 
 def draw(
