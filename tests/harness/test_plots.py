@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lxml import etree
 
@@ -111,8 +112,9 @@ def test_the_front_joins_what_no_cell_beats_at_fewer_bits(cells: list[Cell]) -> 
     unknown = Cell("unknown", 8, None, full.summary)
     axes = plots.accuracy_by_bits([full, four, three, poor, unknown]).axes[0]
     (front,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
-    assert 8.5 not in list(front.get_xdata())
-    assert list(front.get_xdata())[:2] == [3.5, 4.5]
+    drawn = np.asarray(front.get_xdata()).tolist()
+    assert 8.5 not in drawn
+    assert sorted(set(drawn))[:2] == [3.5, 4.5]
     assert "unknown" not in axes.get_legend_handles_labels()[1]
 
 
