@@ -23,8 +23,7 @@ from kb.link.cells import Cell
 from kb.link.contradictions import against_full_precision
 from kb.link.effects import PAIRED, units_of
 from kb.link.scope import SIZES, size_of
-from kb.pipeline.claims import check, load_evidence
-from kb.pipeline.store import open_library
+from kb.pipeline.claims import check, open_evidence
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- claims -->", "<!-- /claims -->"
@@ -36,7 +35,7 @@ def correlations() -> list[tuple[str, int, float, float]]:
     """For each group of at least four units whose mean effect is small: name, units, mean, bound of the correlation."""
     config = load_config(HERE.parent, {})
     groups: dict[str, list[Cell]] = {}
-    for cell in against_full_precision(load_evidence(config, open_library(config))):
+    for cell in against_full_precision(open_evidence(config).evidence):
         size = size_of(cell.variant.size_b)
         if cell.variant.kind == "reported" and size is not None:
             name = f"{cell.variant.source}, {cell.setting}, {SIZES[size].title}"

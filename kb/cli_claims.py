@@ -152,7 +152,7 @@ def contradictions(state: Any, as_json: bool) -> int:
     from kb.link.verdict_data import estimate_data, split_data
     from kb.pipeline import claims as run
 
-    found = run.contradictions(state.config())
+    found = run.contradictions(run.open_evidence(state.config()))
     if as_json:
         say_json(
             {
@@ -227,10 +227,11 @@ def gaps(state: Any, manifest: str | None, top: int, as_json: bool) -> int:
     from kb.link.verdict_data import estimate_data
     from kb.pipeline import claims as run
 
+    held = run.open_evidence(state.config())
+    made = run.gaps(held, run.judge_held(held, {}))
     if manifest:
-        click.echo(run.manifest(state.config(), manifest), nl=False)
+        click.echo(run.manifest(held, made, manifest), nl=False)
         return EXIT_OK
-    made, _ = run.gaps(state.config())
     if as_json:
         say_json(
             [

@@ -8,7 +8,7 @@ import yaml
 from kb.config import load_config
 from kb.pipeline.check import Severity, check
 from kb.pipeline.claims import check as check_claims
-from kb.pipeline.claims import contradictions
+from kb.pipeline.claims import contradictions, open_evidence
 from kb.pipeline.store import Store, open_store
 from kb.text import normal_title
 
@@ -94,7 +94,10 @@ def test_every_committed_verdict_follows_from_the_committed_evidence(store: Stor
 
 def test_the_surveys_own_contradiction_is_found_with_the_size_that_decides_it(store: Store) -> None:
     """One review says that 4 bits degrade complex reasoning, another that 4-bit weights are lossless."""
-    found = {(one.a.claim.id, one.b.claim.id): one.reconciled for one in contradictions(store.config).claims}
+    found = {
+        (one.a.claim.id, one.b.claim.id): one.reconciled
+        for one in contradictions(open_evidence(store.config)).claims
+    }
     split = found["w4-degrades-hard-reasoning", "w4-weights-lossless"][0]
     assert split.axis == "model size"
     assert split.sides[0].what == "model size up to 8B"

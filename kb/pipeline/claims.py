@@ -19,12 +19,13 @@ from kb.link.match import Evidence
 from kb.link.relations import State
 from kb.link.verdict import Verdict, judge
 from kb.link.verdict_data import changed, join_lines, parse_verdicts, verdict_data, verdict_line
+from kb.pipeline.results import open_results
 from kb.pipeline.store import open_library
 from kb.records.claims import Claim
 from kb.records.files import read_if_there, write_atomic
 from kb.records.library import Library
+from kb.records.models import Paper
 from kb.records.results import Results
-from kb.records.results_files import load_results
 
 VERDICTS = "_verdicts.jsonl"
 Progress = Callable[[int, int], None]
@@ -66,23 +67,38 @@ class Moved:
         return f"{self.name}: {said}; {self.why}"
 
 
-def load_evidence(
-    config: Config, library: Library, results: Results | None = None, runs: Sequence[Run] | None = None
-) -> Evidence:
-    """Reported results and committed runs.
+@dataclass(frozen=True)
+class Held:
+    """What claims are held against, with the records that make them."""
+
+    papers: Library
+    results: Results
+    evidence: Evidence
+
+    @property
+    def claims(self) -> list[tuple[Paper, Claim]]:
+        """Every claim, in the order of records and of their claims."""
+        return [(paper, claim) for paper in self.papers.values() for claim in paper.claims]
+
+
+def open_evidence(
+    config: Config,
+    papers: Library | None = None,
+    results: Results | None = None,
+    runs: Sequence[Run] | None = None,
+) -> Held:
+    """Records, reported results and committed runs.
 
     Args:
-        results, runs: if they are read already.
+        papers, results, runs: if they are read already.
 
     Raises:
-        DataError: a row or a run is broken.
+        DataError: a record, a row or a run is broken.
     """
-    rows = results or _results(config, library)
-    return Evidence(reported(rows), of_runs(load_runs(config) if runs is None else runs, rows.words))
-
-
-def _results(config: Config, library: Library) -> Results:
-    return load_results(config.results_dir, {key: paper.title for key, paper in library.items()})
+    papers = open_library(config) if papers is None else papers
+    results = open_results(config, papers) if results is None else results
+    measured = of_runs(load_runs(config) if runs is None else runs, results.words)
+    return Held(papers, results, Evidence(reported(results), measured))
 
 
 def load_runs(config: Config) -> list[Run]:
@@ -98,28 +114,27 @@ def load_runs(config: Config) -> list[Run]:
     return [load_run(folder / run.id) for run in found]
 
 
-def judge_all(
-    config: Config,
-    *,
-    library: Library | None = None,
-    committed: Mapping[str, dict[str, Any]] | None = None,
-    progress: Progress = lambda done, total: None,
+def judge_held(
+    held: Held, committed: Mapping[str, dict[str, Any]], *, progress: Progress = lambda done, total: None
 ) -> list[Judged]:
-    """The verdict on every claim, in the order of records and of their claims.
+    """The verdict on every claim.
 
     Args:
-        committed: the committed verdicts, if not those of the file.
+        committed: the committed verdicts, by claim.
     """
-    papers = library or open_library(config)
-    evidence = load_evidence(config, papers)
-    committed = load_committed(config) if committed is None else committed
-    every = [(paper, claim) for paper in papers.values() for claim in paper.claims]
     found = []
-    for done, (paper, claim) in enumerate(every, start=1):
-        verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)
+    for done, (paper, claim) in enumerate(held.claims, start=1):
+        verdict = judge(paper.key, claim, held.evidence, latest=paper.identifiers.arxiv_version)
         found.append(Judged(claim, verdict, committed.get(verdict.name)))
-        progress(done, len(every))
+        progress(done, len(held.claims))
     return found
+
+
+def judge_all(
+    config: Config, *, papers: Library | None = None, progress: Progress = lambda done, total: None
+) -> list[Judged]:
+    """The verdict on every claim of the knowledge base."""
+    return judge_held(open_evidence(config, papers), load_committed(config), progress=progress)
 
 
 def load_committed(config: Config) -> dict[str, dict[str, Any]]:
@@ -157,9 +172,10 @@ def check(
 
 def moved(config: Config, judged: Sequence[Judged]) -> list[Moved]:
     """What differs from the committed verdicts, in the order of the claims."""
-    lines = {one.name: verdict_line(one.verdict, one.claim) for one in judged}
-    path = config.results_dir / VERDICTS
-    before = dict(zip(load_committed(config), read_if_there(path).splitlines(), strict=True))
+    committed = load_committed(config)
+    text = read_if_there(config.results_dir / VERDICTS)
+    before = dict(zip(committed, text.splitlines(), strict=True))
+    now = {one.name: verdict_line(one.verdict, one.claim) for one in judged}
     found = [
         Moved(
             one.name,
@@ -168,15 +184,10 @@ def moved(config: Config, judged: Sequence[Judged]) -> list[Moved]:
             changed(one.committed, verdict_data(one.verdict, one.claim)) if one.committed else "it is new",
         )
         for one in judged
-        if before.get(one.name) != lines[one.name]
+        if before.get(one.name) != now[one.name]
     ]
-    committed = load_committed(config)
-    found += [
-        Moved(name, committed[name]["state"], None, "the claim is gone")
-        for name in before
-        if name not in lines
-    ]
-    return found
+    gone = [name for name in before if name not in now]
+    return found + [Moved(name, committed[name]["state"], None, "the claim is gone") for name in gone]
 
 
 def update(
@@ -187,7 +198,7 @@ def update(
         committed = load_committed(config)
     except DataError:  # broken by hand: written anew
         committed = {}
-    judged = judge_all(config, committed=committed, progress=progress)
+    judged = judge_held(open_evidence(config), committed, progress=progress)
     changes = moved(config, judged) if committed else []
     write_atomic(
         config.results_dir / VERDICTS, join_lines(verdict_line(one.verdict, one.claim) for one in judged)
@@ -195,25 +206,20 @@ def update(
     return judged, changes
 
 
-def contradictions(config: Config) -> Contradictions:
+def contradictions(held: Held) -> Contradictions:
     """Claims and results that cannot both hold."""
-    papers = open_library(config)
-    results = _results(config, papers)
-    claims = [(paper.key, claim) for paper in papers.values() for claim in paper.claims]
-    return find_contradictions(claims, load_evidence(config, papers, results), results.words)
+    claims = [(paper.key, claim) for paper, claim in held.claims]
+    return find_contradictions(claims, held.evidence, held.results.words)
 
 
-def gaps(config: Config) -> tuple[Matrix, Results]:
-    """The gap matrix, and the results with the vocabulary that it was made from."""
-    papers = open_library(config)
-    results = _results(config, papers)
-    evidence = load_evidence(config, papers, results)
-    states = [
-        (paper.key, claim, judge(paper.key, claim, evidence).says)
-        for paper in papers.values()
-        for claim in paper.claims
-    ]
-    return matrix(evidence, states, results.words), results
+def gaps(held: Held, judged: Sequence[Judged]) -> Matrix:
+    """The gap matrix.
+
+    Args:
+        judged: all claims.
+    """
+    states = [(one.verdict.paper, one.claim, one.verdict.says) for one in judged]
+    return matrix(held.evidence, states, held.results.words)
 
 
 def next_gaps(made: Matrix) -> list[Gap]:
@@ -221,19 +227,18 @@ def next_gaps(made: Matrix) -> list[Gap]:
     return sorted(made.next, key=lambda gap: (-len(gap.claims), not ready(gap), gap.name))
 
 
-def manifest(config: Config, name: str) -> str:
+def manifest(held: Held, made: Matrix, name: str) -> str:
     """The spec for an untested cell of the gap matrix.
 
     Raises:
         UsageError: there is no such cell, or nothing can be run there.
     """
-    made, results = gaps(config)
     by_name = {gap.name: gap for gap in made.cells.values()}
     if name not in by_name:
         near = get_close_matches(name, by_name, n=1, cutoff=0.0)
         fix = f"kb gaps lists them{f', such as {near[0]}' if near else ''}"
         raise UsageError(f"{name} is no cell of the gap matrix", fix=fix)
-    return spec_text(by_name[name], results.words.models)
+    return spec_text(by_name[name], held.results.words.models)
 
 
 def counts(judged: Sequence[Judged]) -> dict[str, int]:

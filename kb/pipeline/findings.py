@@ -25,32 +25,25 @@ def load_findings(config: Config, library: Library, runs: Sequence[Run] | None =
         DataError: something under results/ or runs/ is wrong.
     """
     results = open_results(config, library)
-    every = [(paper, claim) for paper in library.values() for claim in paper.claims]
-    if not (every or results.rows):
+    if not (results.rows or any(paper.claims for paper in library.values())):
         return Findings()
     from kb.link.adds_up import doubts
-    from kb.link.contradictions import find
-    from kb.link.gaps import matrix
-    from kb.link.verdict import judge
-    from kb.pipeline.claims import load_committed, load_evidence, next_gaps
+    from kb.pipeline.claims import contradictions, gaps, judge_held, load_committed, next_gaps, open_evidence
 
+    held = open_evidence(config, library, results, runs)
+    judged = judge_held(held, load_committed(config))
     reasons: dict[str, list[str]] = {}
     for doubt in doubts(results):
         reasons.setdefault(doubt.row.ref, []).append(doubt.reason)
-    evidence, committed = load_evidence(config, library, results, runs), load_committed(config)
-    judged = []
-    for paper, claim in every:
-        verdict = judge(paper.key, claim, evidence, latest=paper.identifiers.arxiv_version)
-        before = committed.get(verdict.name)
-        judged.append(Judgement(claim, verdict, before["state"] if before else None))
-    claims = [(paper.key, claim) for paper, claim in every]
-    states = [(key, claim, each.verdict.says) for (key, claim), each in zip(claims, judged, strict=True)]
-    made = matrix(evidence, states, results.words)
+    made = gaps(held, judged)
     return Findings(
-        judged=tuple(judged),
+        judged=tuple(
+            Judgement(one.claim, one.verdict, one.committed["state"] if one.committed else None)
+            for one in judged
+        ),
         results=results,
         doubts={ref: tuple(said) for ref, said in reasons.items()},
-        contradictions=find(claims, evidence, results.words) if results.rows and every else None,
+        contradictions=contradictions(held) if results.rows and judged else None,
         gaps=made,
         upcoming=tuple(next_gaps(made)),
     )

@@ -63,7 +63,7 @@ def survey(
     store = open_store(config)
     _known(store.taxonomy, branches)
     judged = judge_all(
-        config, library=store.library, progress=lambda done, total: progress("claims", done, total)
+        config, papers=store.library, progress=lambda done, total: progress("claims", done, total)
     )
     pack = render_survey(
         Given(
