@@ -24,9 +24,9 @@ from kb.link.contradictions import against_full_precision
 from kb.link.effects import PAIRED, units_of
 from kb.link.scope import SIZES, size_of
 from kb.pipeline.claims import check, open_evidence
+from kb.pipeline.figures import readme_with_figures
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- claims -->", "<!-- /claims -->"
 SMALL = 2.0
 """Points: where much is lost, models differ in truth, and the bound says nothing."""
 
@@ -79,20 +79,15 @@ def main() -> None:
     (HERE / "claims.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     low, middle, high = statistics.quantiles(bounds, n=4)
     table = (
-        f"{BEGIN}\n\n"
         f"Correlation of two reported scores of one model on the same items, at least: median {middle:.2f}, quartiles "
         f"{low:.2f} and {high:.2f}, over {len(rows)} groups of units that lose less than {SMALL:g} points; "
         f"{above:.0%} of the groups have the assumed {PAIRED} or more.\n"
-        f"{len(judged)} claims are judged in {seconds:.1f} s of processor time.\n\n{END}"
+        f"{len(judged)} claims are judged in {seconds:.1f} s of processor time."
     )
-    readme = HERE / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    if BEGIN in text:
-        head, _, rest = text.partition(BEGIN)
-        text = head + table + rest.partition(END)[2]
-    else:
-        text = f"{text.rstrip()}\n\n## Verdicts on claims (`claims.py`)\n\n{table}\n"
-    readme.write_text(text, encoding="utf-8")
+    path = HERE / "README.md"
+    path.write_text(
+        readme_with_figures(path, "claims", table, "## Verdicts on claims (`claims.py`)"), encoding="utf-8"
+    )
     sys.stdout.write(table + "\n")
 
 

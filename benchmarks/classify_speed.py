@@ -27,9 +27,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
+
 HERE = Path(__file__).parent
 REPO = HERE.parent
-BEGIN, END = "<!-- classify_speed -->", "<!-- /classify_speed -->"
 
 _KB = """
 import json, sys, time
@@ -88,13 +89,13 @@ def run(code: str, *arguments: str) -> dict[str, Any]:
 
 
 def write_readme(text: str) -> None:
-    """Put `text` between the markers of benchmarks/README.md."""
     path = HERE / "README.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Measurements\n"
-    if BEGIN not in old:
-        old += f"\n## Classifying 10,000 abstracts (`classify_speed.py`)\n\n{BEGIN}\n{END}\n"
-    head, rest = old.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(
+            path, "classify_speed", text, "## Classifying 10,000 abstracts (`classify_speed.py`)"
+        ),
+        encoding="utf-8",
+    )
 
 
 def stand_ins(texts: list[str], path: Path) -> None:

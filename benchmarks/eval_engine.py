@@ -41,10 +41,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
+
 REPO = Path(__file__).parents[1]
 JSON = REPO / "benchmarks" / "eval_engine.json"
 PARTS = ("engine", "quick", "sweep")
-BEGIN, END = "<!-- eval_engine -->", "<!-- /eval_engine -->"
 _LABELS = {
     "generate": "`model.generate`, one by one",
     "lm_eval": "lm-evaluation-harness, `--model hf`",
@@ -455,11 +456,10 @@ def _engine_table(result: dict[str, Any]) -> str:
 
 def _put_into_readme(text: str) -> None:
     path = REPO / "benchmarks" / "README.md"
-    readme = path.read_text(encoding="utf-8")
-    if BEGIN not in readme:
-        readme += f"\n## Evaluating models (`eval_engine.py`)\n\n{BEGIN}\n\n{END}\n"
-    head, rest = readme.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(path, "eval_engine", text, "## Evaluating models (`eval_engine.py`)"),
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
+
 HERE = Path(__file__).parent
 REPO = HERE.parent
-BEGIN, END = "<!-- load_library -->", "<!-- /load_library -->"
 
 # Arguments: papers/, the cache. Prints seconds; imports are not counted, reading the files is.
 _PRELUDE = """
@@ -103,13 +104,11 @@ def table(result: dict[str, Any]) -> str:
 
 
 def write_readme(text: str) -> None:
-    """Put `text` between the markers of benchmarks/README.md."""
     path = HERE / "README.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Measurements\n"
-    if BEGIN not in old:
-        old += f"\n## Loading the library (`load_library.py`)\n\n{BEGIN}\n{END}\n"
-    head, rest = old.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(path, "load_library", text, "## Loading the library (`load_library.py`)"),
+        encoding="utf-8",
+    )
 
 
 def main() -> None:

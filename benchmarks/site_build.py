@@ -20,9 +20,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
+
 HERE = Path(__file__).parent
 REPO = HERE.parent
-BEGIN, END = "<!-- site_build -->", "<!-- /site_build -->"
 
 # Prints times in seconds, peak memory in MiB and the mode; a process of its own, so that nothing is warm but the disk.
 _KB = """
@@ -112,13 +113,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def write_readme(text: str) -> None:
-    """Put `text` between the markers of benchmarks/README.md."""
     path = HERE / "README.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Measurements\n"
-    if BEGIN not in old:
-        old += f"\n## Building the site (`site_build.py`)\n\n{BEGIN}\n{END}\n"
-    head, rest = old.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(path, "site_build", text, "## Building the site (`site_build.py`)"),
+        encoding="utf-8",
+    )
 
 
 def main() -> None:

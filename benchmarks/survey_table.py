@@ -18,9 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
+
 HERE = Path(__file__).parent
 REPO = HERE.parent
-BEGIN, END = "<!-- survey_table -->", "<!-- /survey_table -->"
 PLAIN = "survey/plain.md"
 
 # Notes when the first row is painted, and when all is there: the table's script says so, the plain page has been read to its end.
@@ -169,13 +170,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def write_readme(text: str) -> None:
-    """Put `text` between the markers of benchmarks/README.md."""
     path = HERE / "README.md"
-    old = path.read_text(encoding="utf-8")
-    if BEGIN not in old:
-        old += f"\n## The table of all papers (`survey_table.py`)\n\n{BEGIN}\n{END}\n"
-    head, rest = old.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(path, "survey_table", text, "## The table of all papers (`survey_table.py`)"),
+        encoding="utf-8",
+    )
 
 
 def main() -> None:

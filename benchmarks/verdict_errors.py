@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from kb.link.relations import State, decide_cells
+from kb.pipeline.figures import readme_with_figures
 from kb.records.claims import Claim
 from kb.records.results import ReportedResult
 from tests.link.planted import BASE, ITEMS, SIZES, claim, evidence, row
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- verdict-errors -->", "<!-- /verdict-errors -->"
 DRAWS = 200
 SHARED = 0.9
 MODELS = tuple(SIZES)
@@ -126,19 +126,17 @@ def main() -> None:
         values = [found[where].get(state, 0.0) for where, state in columns]
         lines.append(f"| {name} | {' | '.join(f'{value:.1f} %' for value in values)} |")
     table = (
-        f"{BEGIN}\n\nA claim of at most 2 points lost, {DRAWS} drawn tables each: the first two columns are errors (5 % "
+        f"A claim of at most 2 points lost, {DRAWS} drawn tables each: the first two columns are errors (5 % "
         "each is allowed), the last two are right. Two models cannot show how far models differ: a verdict on two is\n"
-        "about those two.\n\n" + "\n".join(lines) + f"\n\n{END}"
+        "about those two.\n\n" + "\n".join(lines)
     )
-    readme = HERE / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    if BEGIN in text:
-        head, _, rest = text.partition(BEGIN)
-        text = head + table + rest.partition(END)[2]
-    else:
-        title = "## How often a verdict is wrong (`verdict_errors.py`)"
-        text = text.replace("<!-- /claims -->\n", f"<!-- /claims -->\n\n{title}\n\n{table}\n", 1)
-    readme.write_text(text, encoding="utf-8")
+    path = HERE / "README.md"
+    path.write_text(
+        readme_with_figures(
+            path, "verdict-errors", table, "## How often a verdict is wrong (`verdict_errors.py`)"
+        ),
+        encoding="utf-8",
+    )
     sys.stdout.write(table + "\n")
 
 

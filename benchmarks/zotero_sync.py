@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kb.pipeline.figures import readme_with_figures
 from tests.library import invent_papers
 from tests.pipeline.kbase import TAXONOMY, settings
 from tests.servers.base import Request, Response
@@ -34,7 +35,6 @@ from tests.servers.zotero import GROUP, Library, ZoteroServer, item
 
 REPO = Path(__file__).parents[1]
 CHANGED = 10
-BEGIN, END = "<!-- zotero_sync -->", "<!-- /zotero_sync -->"
 _LABELS = {
     "download": "pyzotero, `everything(items())`, nothing kept",
     "first": "`kb sync zotero`, the first",
@@ -218,11 +218,10 @@ def _table(result: dict[str, Any]) -> str:
 
 def _put_into_readme(text: str) -> None:
     path = REPO / "benchmarks" / "README.md"
-    readme = path.read_text(encoding="utf-8")
-    if BEGIN not in readme:
-        readme += f"\n## Syncing with Zotero (`zotero_sync.py`)\n\n{BEGIN}\n\n{END}\n"
-    head, rest = readme.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    path.write_text(
+        readme_with_figures(path, "zotero_sync", text, "## Syncing with Zotero (`zotero_sync.py`)"),
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

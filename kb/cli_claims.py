@@ -271,6 +271,7 @@ def _judged(state: Any, quiet: bool) -> list[Judged]:
 
 def _show(one: Judged) -> None:
     from kb.cli_output import print_table, say
+    from kb.link.verdict import needed_words
     from kb.render.claim_words import arm_words, baseline_words, conditions_words, relation_words
 
     verdict, claim = one.verdict, one.claim
@@ -288,10 +289,8 @@ def _show(one: Judged) -> None:
         say(f"  by {verdict.outcome.estimate.method}; a unit is a model on a benchmark in a source")
     if one.committed and one.committed["state"] != verdict.state.value:
         say(f"  committed as {one.committed['state']}: run kb claims update")
-    if verdict.needed is not None:
-        say(
-            f"  about {verdict.needed:.1f} times as much evidence would decide, if the effect is as estimated"
-        )
+    if words := needed_words(verdict):
+        say(f"  {words}")
     for split in verdict.splits:
         sides = "; ".join(f"{side.what} {side.estimate.value:+.2f} ({side.state})" for side in split.sides)
         say(f"  differs by {split.axis}: {sides} (p {split.p:.2g} after {split.tried} cuts)")

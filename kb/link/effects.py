@@ -87,13 +87,19 @@ def units_of(cells: Sequence[Cell]) -> list[Unit]:
 
 
 def _unit(key: tuple[str, str, str, int], cells: list[Cell]) -> Unit:
-    if len(cells) == 1:
-        return Unit(key, cells[0].effect, cells[0].variance, 1, cells[0].paired)
-    known = [cell.variance for cell in cells if cell.variance is not None]
-    # Averaging settings over the same items with the same baseline does not make the mean surer than one of them.
-    variance = math.fsum(known) / len(known) if len(known) == len(cells) else None
-    effect = math.fsum(cell.effect for cell in cells) / len(cells)
-    return Unit(key, effect, variance, len(cells), all(cell.paired for cell in cells))
+    return together(key, [Unit(key, cell.effect, cell.variance, 1, cell.paired) for cell in cells])
+
+
+def together(key: tuple[str, str, str, int], parts: Sequence[Unit]) -> Unit:
+    """Parts that share baselines and items, averaged: their mean is no surer than one of them."""
+    known = [part.variance for part in parts if part.variance is not None]
+    return Unit(
+        key,
+        math.fsum(part.effect for part in parts) / len(parts),
+        math.fsum(known) / len(known) if len(known) == len(parts) else None,
+        sum(part.cells for part in parts),
+        all(part.paired for part in parts),
+    )
 
 
 def pool(cells: Sequence[Cell]) -> Estimate:

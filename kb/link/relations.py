@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.link.cells import Cell
-from kb.link.effects import ALPHA, Estimate, Unit, estimate, pool, pool_units
+from kb.link.effects import ALPHA, Estimate, Unit, estimate, pool, pool_units, together
 from kb.records.claims import Axis, Claim, Metric, Relation
 
 
@@ -141,20 +141,7 @@ def _together(units: Sequence[Unit]) -> list[Unit]:
     rows: dict[tuple[str, str, str, int], list[Unit]] = {}
     for unit in units:
         rows.setdefault(unit.key, []).append(unit)
-    made = []
-    for key in sorted(rows):
-        row = rows[key]
-        known = [unit.variance for unit in row if unit.variance is not None]
-        made.append(
-            Unit(
-                key,
-                math.fsum(unit.effect for unit in row) / len(row),
-                math.fsum(known) / len(known) if len(known) == len(row) else None,
-                sum(unit.cells for unit in row),
-                all(unit.paired for unit in row),
-            )
-        )
-    return made
+    return [together(key, rows[key]) for key in sorted(rows)]
 
 
 def _welch(a: Estimate, b: Estimate, sign: float, factor: float) -> Estimate:

@@ -247,6 +247,26 @@ def _needed(claim: Claim, outcome: Outcome | None) -> float | None:
     return max(LEAST_MORE, (reach * made.se / distance) ** 2)
 
 
+def needed_words(verdict: Verdict) -> str:
+    """How much evidence would decide; in items, where the claim rests on one unit. "" where that is no matter of numbers."""
+    if verdict.needed is None:
+        return ""
+    if verdict.needed <= 1:
+        return "a little more evidence would decide, if the effect is as estimated"
+    said = (
+        f"about {_rough(verdict.needed)} times as much evidence would decide, if the effect is as estimated"
+    )
+    items = {cell.variant.items for cell in verdict.cells}
+    if len(units_of(verdict.cells)) == 1 and len(items) == 1 and (have := items.pop()):
+        return f"{said}: {_rough(have * verdict.needed)} items instead of {have:,}"
+    return said
+
+
+def _rough(value: float) -> str:
+    """Two significant digits."""
+    return f"{float(f'{value:.2g}'):,g}" if value < 1e5 else f"{float(f'{value:.2g}'):,.0f}"
+
+
 def units_in(verdict: Verdict) -> list[Unit]:
     """The units that were averaged, for tables and forest plots."""
     return units_of(verdict.cells)

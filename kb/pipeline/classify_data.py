@@ -20,6 +20,7 @@ from kb.classify.text import Document
 from kb.classify.training import train
 from kb.config import Config
 from kb.errors import DataError, KbError
+from kb.pipeline.figures import markers, readme_with_figures, with_figures
 from kb.pipeline.store import Store, open_store
 from kb.pipeline.voice import default_embedder
 from kb.records.files import read_utf8, write_atomic
@@ -154,7 +155,7 @@ def train_weights(
 
 # Measuring
 
-BEGIN, END = "<!-- classify -->", "<!-- /classify -->"
+NAME = "classify"
 
 
 def evaluate(
@@ -206,17 +207,11 @@ def write_figures(config: Config, found: Mapping[str, Any]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     numbers, readme = folder / "classify.json", folder / "README.md"
     write_atomic(numbers, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    old = read_utf8(readme) if readme.exists() else "# Measurements\n"
-    if BEGIN not in old:
-        old += f"\n## Sorting papers (`kb classify evaluate`)\n\n{BEGIN}\n{END}\n"
-    write_atomic(readme, _between_markers(old, markdown(found)))
+    section = markdown(found)
+    heading = "## Sorting papers (`kb classify evaluate`)"
+    write_atomic(readme, readme_with_figures(readme, NAME, section, heading))
     page = config.root / "site" / "docs" / "sorting.md"
-    if not page.is_file() or BEGIN not in (old := read_utf8(page)):
+    if not page.is_file() or markers(NAME)[0] not in (old := read_utf8(page)):
         return [numbers, readme]
-    write_atomic(page, _between_markers(old, markdown(found)))
+    write_atomic(page, with_figures(old, NAME, section))
     return [numbers, readme, page]
-
-
-def _between_markers(text: str, section: str) -> str:
-    head, rest = text.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n\n{section}\n\n{END}{rest.split(END, 1)[1]}"

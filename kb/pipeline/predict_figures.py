@@ -13,11 +13,12 @@ from kb.config import Config
 from kb.link.predict.cases import evidence_of
 from kb.link.predict.evaluate import error_figures, interval_figures
 from kb.link.predict.report import figures, markdown
+from kb.pipeline.figures import markers, readme_with_figures, with_figures
 from kb.pipeline.predict import RowAnswer
 from kb.pipeline.results import open_results
 from kb.records.files import read_utf8, write_all
 
-BEGIN, END = "<!-- predict -->", "<!-- /predict -->"
+NAME = "predict"
 _HEADING = "## Predicting what quantization costs (`kb predict evaluate --write`)"
 
 
@@ -36,24 +37,16 @@ def write_figures(config: Config, found: Mapping[str, Any]) -> list[Path]:
     folder = config.root / "benchmarks"
     numbers, readme = folder / "predict.json", folder / "README.md"
     page = config.root / "site" / "docs" / "predict.md"
-    old = read_utf8(readme) if readme.exists() else "# Measurements\n"
-    if BEGIN not in old:
-        old += f"\n{_HEADING}\n\n{BEGIN}\n{END}\n"
     section = markdown(found)
     files = [
         (numbers, json.dumps(found, indent=1, ensure_ascii=False) + "\n"),
-        (readme, _between_markers(old, section)),
+        (readme, readme_with_figures(readme, NAME, section, _HEADING)),
     ]
-    if page.is_file() and BEGIN in (text := read_utf8(page)):
-        files.append((page, _between_markers(text, section)))
+    if page.is_file() and markers(NAME)[0] in (text := read_utf8(page)):
+        files.append((page, with_figures(text, NAME, section)))
     folder.mkdir(exist_ok=True)
     write_all(files)
     return [path for path, _ in files]
-
-
-def _between_markers(text: str, section: str) -> str:
-    head, rest = text.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n\n{section}\n\n{END}{rest.split(END, 1)[1]}"
 
 
 def summary_of(rows: Sequence[RowAnswer]) -> list[str]:

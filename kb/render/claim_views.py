@@ -11,7 +11,7 @@ from statistics import NormalDist
 from kb.ids import ArxivId
 from kb.link.cells import Cell
 from kb.link.effects import ALPHA, Estimate
-from kb.link.verdict import Verdict, units_in
+from kb.link.verdict import Verdict, needed_words, units_in
 from kb.records.claims import Claim, Metric
 from kb.records.models import Paper
 from kb.render.claim_words import (
@@ -168,7 +168,7 @@ def claim_page(
         unit=unit_of(claim),
         tested=_tested(claim, verdict),
         excluded=_excluded(verdict),
-        needed=_needed(verdict),
+        needed=needed_words(verdict),
         voices=_voices(verdict, places),
         forest=forest_of(judged, places),
         by_model=len(units_in(verdict)) > MOST,
@@ -215,24 +215,6 @@ def _tested(claim: Claim, verdict: Verdict) -> str:
         return ""
     exact = len(verdict.cells) == 1 and verdict.cells[0].pairs is not None
     return tested_words(claim, verdict.outcome.estimate.method, exact=exact)
-
-
-def _needed(verdict: Verdict) -> str:
-    """How much evidence would decide, in items where the claim rests on one or two tests."""
-    found = verdict.outcome
-    if verdict.needed is None or found is None:
-        return ""
-    units = units_in(verdict)
-    times = (
-        f"about {plain(float(f'{verdict.needed:.2g}'))} times as much evidence" if verdict.needed > 1 else ""
-    )
-    if not times:
-        return "a little more evidence would decide, if the effect is as estimated"
-    items = {cell.variant.items for cell in verdict.cells}
-    if len(units) == 1 and len(items) == 1 and (have := items.pop()):
-        wanted = plain(float(f"{have * verdict.needed:.2g}"))
-        return f"{times} would decide, if the effect is as estimated: {wanted} items instead of {have:,}"
-    return f"{times} would decide, if the effect is as estimated"
 
 
 def _voices(verdict: Verdict, places: Places) -> tuple[Figures, ...]:
