@@ -6,9 +6,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,29 +17,28 @@ from kb import __version__
 from kb.cli_audit import audit
 from kb.cli_claims import claims, gaps
 from kb.cli_classify import classify
+from kb.cli_decide import accept, candidates, different, reject, resolve, same, unmerge
 from kb.cli_eval import eval_
 from kb.cli_export import export
-from kb.cli_parts import Sections, examples, json_option
+from kb.cli_parts import Sections, examples, json_option, say, say_json
 from kb.cli_predict import predict
+from kb.cli_read import check, list_, show
 from kb.cli_records import fmt, merge_driver, schema
 from kb.cli_results import results
 from kb.cli_survey import survey
+from kb.cli_sync import import_, new, sync
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
 from kb.errors import (
     EXIT_BUG,
-    EXIT_DATA,
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
-    ConfigError,
     KbError,
-    UsageError,
 )
 
 if TYPE_CHECKING:
     from kb.config import Config
-    from kb.pipeline.sync import SyncReport
 
 # The pipeline and what it stands on are imported by the commands that need them: `kb --help` stays instant.
 
@@ -59,23 +57,6 @@ class _State:
 
 _MOST_ERRORS = 20
 pass_state = click.make_pass_decorator(_State)
-who = click.option("--by", envvar="KB_PERSON", help="Your name, stored with the decision [env: KB_PERSON].")
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    from kb.cli_output import say
-
-    say(text, err=err)
-
-
-def _say_json(data: Any) -> None:
-    from kb.cli_output import say_json
-
-    say_json(data)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 class _ReaderGoneError(Exception):
@@ -130,366 +111,6 @@ def cli(context: click.Context, root: Path, verbose: int, debug: bool) -> None:
     context.obj = _State(root)
 
 
-# Getting papers
-
-
-@cli.command(
-    epilog=examples(
-        "kb sync",
-        "kb sync zotero lists",
-        "kb sync arxiv --dry-run",
-        "KB_ARXIV_BASE_URL=http://127.0.0.1:8000 kb sync arxiv",
-    )
-)
-@click.argument("sources", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-@click.option(
-    "--allow-removals", is_flag=True, help="Go on although a source lost an unusual share of its papers."
-)
-@json_option
-@pass_state
-def sync(state: _State, sources: tuple[str, ...], dry_run: bool, allow_removals: bool, as_json: bool) -> int:
-    """Bring papers/ up to date with SOURCES: zotero, arxiv, lists, or one list by name; all of them by default.
-
-    Exit codes: 0 all well, 4 a source failed, 5 not authorised, 6 another kb is writing, 7 something was incomplete.
-    """
-    from kb.cli_output import SyncProgress, print_sync, sync_json
-    from kb.pipeline.sync import sync as run
-
-    with SyncProgress(quiet=as_json) as progress:
-        report = run(
-            state.config(),
-            sources,
-            dry_run=dry_run,
-            allow_removals=allow_removals,
-            progress=progress,
-            done=progress.finished,
-        )
-    return _end_sync(report, as_json, print_sync, sync_json)
-
-
-def _end_sync(
-    report: SyncReport,
-    as_json: bool,
-    show: Callable[[SyncReport], None],
-    plain: Callable[[SyncReport], dict[str, Any]],
-) -> int:
-    if as_json:
-        _say_json(plain(report))
-    else:
-        show(report)
-    return report.exit_code
-
-
-@cli.command(
-    "import",
-    epilog=examples(
-        "kb import bibtex refs.bib",
-        "kb import awesome_list README.md --name owner/repository --create",
-        "kb import daily_papers daily-papers.txt",
-    ),
-)
-@click.argument("source")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--name", help="For a list: the name that its labels carry [default: the file's name].")
-@click.option(
-    "--create/--candidates", "creates", default=None, help="Make records, or only propose candidates."
-)
-@click.option(
-    "--keep-notes/--no-notes", "keep_notes", default=None, help="For a list of your own: store its remarks."
-)
-@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-@json_option
-@pass_state
-def import_(
-    state: _State,
-    source: str,
-    file: Path,
-    name: str | None,
-    creates: bool | None,
-    keep_notes: bool | None,
-    dry_run: bool,
-    as_json: bool,
-) -> int:
-    """Read papers from FILE as SOURCE: awesome_list, daily_papers, survey_readme or bibtex."""
-    from kb.cli_output import print_result, print_sync, sync_json
-    from kb.pipeline.sync import import_file
-
-    report = import_file(
-        state.config(), source, file, name=name, creates=creates, keep_notes=keep_notes, dry_run=dry_run
-    )
-    if not as_json:
-        for result in report.results:
-            print_result(result)
-    return _end_sync(report, as_json, print_sync, sync_json)
-
-
-@cli.command(epilog=examples("kb new 2504.04823", "kb new https://arxiv.org/abs/2504.10903"))
-@click.argument("arxiv_id_or_url")
-@pass_state
-def new(state: _State, arxiv_id_or_url: str) -> int:
-    """Make a record for one arXiv paper, with arXiv's metadata."""
-    from kb.cli_output import SyncProgress
-    from kb.pipeline import edit
-
-    with SyncProgress() as progress:
-        done = edit.new(state.config(), arxiv_id_or_url, progress)
-    _say(done.message)
-    return EXIT_OK
-
-
-# Deciding
-
-
-@cli.command(
-    epilog=examples(
-        "kb candidates",
-        "kb candidates --state candidate --sort relevance",
-        "kb candidates --state suspicious --json",
-    )
-)
-@click.option(
-    "--state", "wanted", type=click.Choice(["candidate", "unresolved", "suspicious"]), help="Only these."
-)
-@click.option("--sort", type=click.Choice(["name", "relevance"]), default="name", show_default=True)
-@json_option
-@pass_state
-def candidates(state: _State, wanted: str | None, sort: str, as_json: bool) -> int:
-    """List what sources named and no record holds: candidates, unresolved titles, suspicious pairs.
-
-    `relevance` says how likely a work belongs in the survey, as the last `kb classify apply` saw it. Sorted by it, works
-    that it has not seen come first.
-    """
-    from kb.cli_output import print_candidates
-    from kb.pipeline.relevance import load_relevance
-    from kb.records.candidates import load_candidates
-
-    config = state.config()
-    relevance = load_relevance(config)
-    found = [c for c in load_candidates(config.candidates_path) if wanted in (None, c.state.value)]
-    if sort == "relevance":
-        found.sort(key=lambda c: -relevance.get(c.id, 1.01))
-    if as_json:
-        _say_json([{**c.model_dump(mode="json"), "relevance": relevance.get(c.id)} for c in found])
-    else:
-        print_candidates(found, relevance)
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples("kb accept c-1a2b3c4d", "kb accept 2504.04823", "kb accept --all --source daily_papers")
-)
-@click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every candidate that is known well enough.")
-@click.option("--source", help="With --all: only what this source named.")
-@pass_state
-def accept(state: _State, ids: tuple[str, ...], everything: bool, source: str | None) -> int:
-    """Make records of candidates, named by their id or an identifier of the paper."""
-    from kb.pipeline import edit
-    from kb.records.candidates import load_candidates
-
-    config = state.config()
-    if everything:
-        waiting = [c for c in load_candidates(config.candidates_path) if c.state.value == "candidate"]
-        ids = tuple(
-            c.id for c in waiting if source is None or any(ref.split(" ")[0] == source for ref in c.seen_in)
-        )
-    if not ids:
-        raise UsageError(
-            "no candidate is named", fix="kb candidates lists them; kb accept ID, or kb accept --all"
-        )
-    _say(edit.accept(config, ids).message)
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples(
-        'kb reject c-1a2b3c4d --reason "not about language models"',
-        "kb reject liu2025quantization --reason duplicate",
-    )
-)
-@click.argument("name")
-@click.option("--reason", required=True, help="Why; it is stored and shown.")
-@who
-@pass_state
-def reject(state: _State, name: str, reason: str, by: str | None) -> int:
-    """Keep a candidate, or the paper of a record, out for good. A rejected paper never returns."""
-    from kb.pipeline import edit
-
-    _say(edit.reject(state.config(), name, reason=reason, by=by, date=_today()).message)
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples("kb same liu2025quantization liu2025empirical", "kb same c-1a2b3c4d liu2025quantization")
-)
-@click.argument("a")
-@click.argument("b")
-@who
-@pass_state
-def same(state: _State, a: str, b: str, by: str | None) -> int:
-    """Say that A and B (records, or a record and a waiting entry) are one work; the record A stays."""
-    from kb.pipeline import edit
-
-    _say(edit.same(state.config(), a, b, by=by, date=_today()).message)
-    return EXIT_OK
-
-
-@cli.command(epilog=examples("kb different c-1a2b3c4d liu2025quantization"))
-@click.argument("a")
-@click.argument("b")
-@who
-@pass_state
-def different(state: _State, a: str, b: str, by: str | None) -> int:
-    """Say that A and B are two works, whatever their titles and identifiers suggest."""
-    from kb.pipeline import edit
-
-    _say(edit.different(state.config(), a, b, by=by, date=_today()).message)
-    return EXIT_OK
-
-
-@cli.command(epilog=examples("kb unmerge liu2025empirical"))
-@click.argument("key")
-@pass_state
-def unmerge(state: _State, key: str) -> int:
-    """Undo a merge: the record KEY comes back byte for byte."""
-    from kb.pipeline import edit
-
-    _say(edit.unmerge(state.config(), key).message)
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples(
-        "kb resolve liu2025quantization title --mine", "kb resolve liu2025quantization venue --theirs"
-    )
-)
-@click.argument("key")
-@click.argument("field")
-@click.option(
-    "--mine/--theirs", "mine", default=None, help="The record is right, or the sources are. One must be said."
-)
-@pass_state
-def resolve(state: _State, key: str, field: str, mine: bool | None) -> int:
-    """Settle a field that both a person and the sources changed."""
-    from kb.pipeline import edit
-
-    if mine is None:  # click's own `required` lets a flag with two names pass
-        raise UsageError("who is right?", fix="--mine keeps the record's value, --theirs takes the sources'")
-
-    _say(edit.resolve(state.config(), key, field, theirs=not mine).message)
-    return EXIT_OK
-
-
-# Reading
-
-
-@cli.command(
-    "list",
-    epilog=examples(
-        "kb list --branch smaller/quantization --year 2025",
-        "kb list --review draft --json",
-        "kb list early exit",
-    ),
-)
-@click.argument("words", nargs=-1)
-@click.option("--branch", help="In this branch or below it.")
-@click.option("--year", type=int)
-@click.option("--author", help="An author's name, or part of it.")
-@click.option("--venue", help="A venue, or part of it.")
-@click.option(
-    "--review", type=click.Choice(["none", "stub", "draft", "done"]), help="State of the review card."
-)
-@click.option("--state", "publication", type=click.Choice(["preprint", "published", "withdrawn"]))
-@click.option("--has-code", is_flag=True)
-@click.option("--confirmed", is_flag=True, help="With --branch: only where a person confirmed the label.")
-@json_option
-@pass_state
-def list_(state: _State, /, as_json: bool, **filters: Any) -> int:
-    """List records whose title holds all WORDS and that pass every filter."""
-    from kb.cli_output import print_list
-    from kb.pipeline.query import Query, select
-
-    query = Query(**filters)
-    papers = select(state.config(), query)
-    if as_json:
-        rows = [{"key": paper.key, **paper.to_data()} for paper in papers]
-        _say_json(rows)
-    else:
-        print_list(papers, filtered=query != Query())
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples(
-        "kb show liu2025quantization", "kb show 2504.04823", "kb show liu2025quantization --provenance"
-    )
-)
-@click.argument("key")
-@click.option("--provenance", is_flag=True, help="Say for each field who says so.")
-@json_option
-@pass_state
-def show(state: _State, key: str, provenance: bool, as_json: bool) -> int:
-    """Show one record, by its key or an identifier of the paper."""
-    from kb.cli_output import print_paper
-    from kb.pipeline.query import find, provenance_of
-
-    config = state.config()
-    paper = find(config, key)
-    witnesses = provenance_of(config, paper) if provenance else {}
-    if as_json:
-        data = {"key": paper.key, **paper.to_data()} | ({"provenance": witnesses} if provenance else {})
-        _say_json(data)
-    else:
-        print_paper(paper, witnesses)
-    return EXIT_OK
-
-
-@cli.command(
-    epilog=examples(
-        "kb check",
-        "kb check --only identifiers-unique --json",
-        "kb check --errors",
-        "kb check --since origin/main",
-    )
-)
-@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
-@click.option("--errors", "errors_only", is_flag=True, help="Leave warnings out.")
-@click.option(
-    "--since",
-    metavar="REF",
-    help="Say too which files were edited since REF that kb writes, and what to edit instead.",
-)
-@json_option
-@pass_state
-def check(state: _State, only: tuple[str, ...], errors_only: bool, since: str | None, as_json: bool) -> int:
-    """Check all of papers/, results/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
-    from kb.cli_output import print_findings
-    from kb.pipeline.check import CHECKS, Severity, unusable
-    from kb.pipeline.check import check as run
-
-    if unknown := set(only) - set(CHECKS):
-        raise UsageError(f"no check named {', '.join(sorted(unknown))}", fix=f"one of: {', '.join(CHECKS)}")
-    try:
-        config = state.config()
-    except ConfigError as error:
-        if not as_json:
-            raise
-        _say_json([vars(finding) for finding in unusable(error)])
-        return error.exit_code
-    found = run(config, only)
-    if since is not None:
-        from kb.pipeline.generated import edited_by_hand
-
-        found += edited_by_hand(config, since)
-    found = [f for f in found if not (errors_only and f.severity is Severity.WARNING)]
-    if as_json:
-        _say_json([vars(finding) for finding in found])
-    else:
-        print_findings(found)
-    return EXIT_DATA if any(f.severity is Severity.ERROR for f in found) else EXIT_OK
-
-
 # Rendering
 
 
@@ -504,7 +125,7 @@ def build(state: _State, clean: bool, as_json: bool) -> int:
 
     report = run(state.config(), clean=clean)
     if as_json:
-        _say_json(build_json(report))
+        say_json(build_json(report))
     else:
         print_build(report)
     return EXIT_OK
@@ -521,31 +142,16 @@ def serve(state: _State, port: int) -> int:
     return EXIT_OK
 
 
-# Editing
-
-cli.add_command(audit)
-cli.add_command(fmt)
-cli.add_command(merge_driver)
-cli.add_command(schema)
-
-# Sorting
-
-cli.add_command(classify)
-cli.add_command(triage)
-cli.add_command(taxonomy)
-
-# Measuring
-
-cli.add_command(eval_)
-cli.add_command(claims)
-cli.add_command(gaps)
-cli.add_command(results)
-cli.add_command(predict)
-
-# The survey
-
-cli.add_command(export)
-cli.add_command(survey)
+for _command in (
+    *(sync, import_, new),
+    *(triage, candidates, accept, reject, same, different, unmerge, resolve),
+    *(fmt, schema, merge_driver),
+    *(list_, show, check, audit),
+    *(taxonomy, classify),
+    *(eval_, results, claims, gaps, predict),
+    *(survey, export),
+):
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -563,12 +169,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except KbError as error:
         if debug:
-            _say(traceback.format_exc(), err=True)
-        _say(f"kb: {error}", err=True)
+            say(traceback.format_exc(), err=True)
+        say(f"kb: {error}", err=True)
         for other in error.others[:_MOST_ERRORS]:
-            _say(f"kb: {other}", err=True)
+            say(f"kb: {other}", err=True)
         if len(error.others) > _MOST_ERRORS:
-            _say(f"kb: and {len(error.others) - _MOST_ERRORS} more; kb check lists all", err=True)
+            say(f"kb: and {len(error.others) - _MOST_ERRORS} more; kb check lists all", err=True)
         return error.exit_code
     except _ReaderGoneError:
         with suppress(OSError, ValueError), open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
@@ -576,9 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line too
         if debug:
-            _say(traceback.format_exc(), err=True)
+            say(traceback.format_exc(), err=True)
         fix = "report it, with what --debug prints"
-        _say(f"kb: a bug in kb: {type(error).__name__}: {error} (fix: {fix})".replace("\n", " "), err=True)
+        say(f"kb: a bug in kb: {type(error).__name__}: {error} (fix: {fix})".replace("\n", " "), err=True)
         return EXIT_BUG
 
 

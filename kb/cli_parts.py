@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 
@@ -13,6 +13,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 def examples(*lines: str) -> str:
     """An epilog that shows commands as they are typed, a line each."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line of ours; what it stands on is loaded with the first one, so that `kb --help` stays instant."""
+    from kb.cli_output import say as run
+
+    run(text, err=err)
+
+
+def say_json(data: Any) -> None:
+    """Print data for programs."""
+    from kb.cli_output import say_json as run
+
+    run(data)
 
 
 class Sections(click.Group):

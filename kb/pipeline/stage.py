@@ -18,7 +18,7 @@ from kb.config import Config
 from kb.errors import ConfigError, DataError, KbError
 from kb.records.files import read_utf8
 from kb.records.taxonomy import Taxonomy
-from kb.render.pages import expand_navigation
+from kb.render.navigation import expand_navigation
 
 # Older than anything built from it: a page is out of date only where the built one was taken away.
 _OLD = 315_532_800  # 1980-01-01

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
 from kb.config import SiteSettings
@@ -29,9 +27,10 @@ from kb.render.env import make_environment, relative, render_template
 from kb.render.escape import escape_text
 from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
-from kb.render.findings import OPTIONAL, Findings, Judgement
+from kb.render.findings import Findings, Judgement
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
+from kb.render.redirects import redirects_of_branches, redirects_of_papers
 from kb.render.result_views import paper_results
 from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
 from kb.render.views import (
@@ -57,7 +56,6 @@ NEWEST = 8
 SHOWN_AUTHORS = 20
 # Tables of figures longer than this are folded.
 FOLDED = 12
-TOP_BRANCHES = "top-branches"
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,6 @@ class _Renderer:
         self._needs_work()
         self._feeds()
         self._redirects()
-        self._branch_redirects()
         self._changes()
         self._api()
         self._handwritten()
@@ -404,51 +401,16 @@ class _Renderer:
         return [(branch.title, feed_of_branch(branch.id)) for branch in self.facets[0].branches]
 
     def _redirects(self) -> None:
-        for gone in sorted(self.merged):
-            into = self.final_key(gone)
-            if into not in self.given.papers:
-                self.writer.problems.append(
-                    Problem(
-                        f"{gone} was merged into {into}, and there is no such record",
-                        "papers/_decisions.yaml",
-                        "merged",
-                        fix=f"kb unmerge {gone}, or restore papers/{into}.yaml",
-                    )
-                )
-                continue
-            said = ("This record was merged", "It is the same work as")
-            self._redirect(f"papers/{gone}.html", page_of_paper(into), self.given.papers[into].title, said)
-
-    def _branch_redirects(self) -> None:
-        """Pages of branches that were renamed, moved or merged send the reader on; those of their years, too."""
-        taxonomy = self.given.taxonomy
-        said = ("This branch has changed", "Its papers are now in")
-        for old in sorted(taxonomy.redirects.keys() - taxonomy.branches.keys()):
-            new = taxonomy.final_branch(old)
-            if new is None:
-                self.writer.problems.append(
-                    Problem(
-                        f"the redirect of {old} leads to no branch",
-                        "taxonomy.yaml",
-                        f"redirects.{old}",
-                        fix="correct it, or remove it",
-                    )
-                )
-                continue
-            title = taxonomy.branches[new].title
-            self._redirect(_html(page_of_branch(old)), page_of_branch(new), title, said)
-            years = [path for path in self.pages if re.fullmatch(rf"branches/{re.escape(new)}/\d+\.md", path)]
-            for path in years:
-                year = path.rpartition("/")[2]
-                self._redirect(_html(f"branches/{old}/{year}"), path, title, said)
-
-    def _redirect(self, path: str, page: str, title: str, said: tuple[str, str]) -> None:
-        heading, sentence = said
-        target = relative(_html(page), path)
-        self._put(
-            path,
-            _REDIRECT.format(target=target, title=escape(title), heading=heading, sentence=sentence),
-        )
+        """After the pages of branches: those of their years have redirects, too."""
+        for found in (
+            redirects_of_papers(self.merged, self.final_key, self.given.papers),
+            redirects_of_branches(self.given.taxonomy, self.pages),
+        ):
+            for each in found:
+                if isinstance(each, Problem):
+                    self.writer.problems.append(each)
+                else:
+                    self._put(*each)
 
     def _handwritten(self) -> None:
         for path, text in sorted(self.given.handwritten.items()):
@@ -472,61 +434,6 @@ class _Renderer:
 
 _REVIEW_ORDER = {"done": 0, "draft": 1, "stub": 2}
 
-# A page of its own and not of the theme: it must work before any script or style is there.
-_REDIRECT = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="robots" content="noindex">
-<meta http-equiv="refresh" content="0; url={target}">
-<title>{title}</title>
-</head>
-<body>
-<h1>{heading}</h1>
-<p>{sentence} <a href="{target}">{title}</a>.</p>
-</body>
-</html>
-"""
-
-
-def _html(page: str) -> str:
-    """Where MkDocs puts a page."""
-    return page.removesuffix(".md") + ".html"
-
 
 def _live(paper: Paper) -> list[str]:
     return [label.branch for label in paper.labels if label.state.value != "rejected"]
-
-
-def expand_navigation(nav: Any, taxonomy: Taxonomy, pages: Container[str] = ()) -> Any:
-    """The `nav` of site/mkdocs.yml with ``top-branches`` replaced by the branches at the top of the first facet, and
-    without pages of claims and results where there are none.
-
-    Records never stand in it: listing every page would make the build quadratic.
-
-    Args:
-        pages: what there is, relative to docs/.
-    """
-    if isinstance(nav, dict):
-        return {title: expand_navigation(entry, taxonomy, pages) for title, entry in nav.items()}
-    if not isinstance(nav, list):
-        return nav
-    expanded: list[Any] = []
-    for entry in nav:
-        if entry == TOP_BRANCHES:
-            tops = taxonomy.facets[0].branches
-            expanded += [{escape(top.title): page_of_branch(top.id)} for top in tops]
-        elif not _missing(entry, pages):
-            expanded.append(expand_navigation(entry, taxonomy, pages))
-    return expanded
-
-
-def _missing(entry: Any, pages: Container[str]) -> bool:
-    """Whether an entry leads only to pages that are made where there is something to show, and there is nothing."""
-    if isinstance(entry, dict):
-        return bool(entry) and all(_missing(each, pages) for each in entry.values())
-    if isinstance(entry, list):
-        return bool(entry) and all(_missing(each, pages) for each in entry)
-    return entry in OPTIONAL and entry not in pages

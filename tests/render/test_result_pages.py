@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from kb.render.findings import slugs
-from kb.render.pages import FOLDED, expand_navigation
+from kb.render.navigation import expand_navigation
+from kb.render.pages import FOLDED
 from tests.render.kit import findings, result
 from tests.render.test_pages import TAXONOMY, paper, render
 
