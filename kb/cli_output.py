@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -36,16 +37,25 @@ _MARK = {Status.OK: "ok", Status.EMPTY: "nothing new", Status.PARTIAL: "INCOMPLE
 _SHOWN = 10
 # What a terminal may take as a command, and what is no character at all.
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|(?![\t\n])[\x00-\x1f]")
+# What GitHub's runner takes as a command in what a step prints: "::" at the start of a line, "##[" anywhere.
+_RUNNER = re.compile(r"(?m)^([^\S\n]*):(?=:)|(##)(?=\[)")
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print text in which nothing can steer a terminal: sources and queues may hold anything."""
-    click.echo(_STEERING.sub("", text), err=err)
+    """Print text in which nothing can steer a terminal, or a workflow: sources and queues may hold anything."""
+    click.echo(_inert(text), err=err)
+
+
+def _inert(text: str) -> str:
+    text = _STEERING.sub("", text)
+    if os.environ.get("GITHUB_ACTIONS"):
+        text = _RUNNER.sub(lambda match: f"{match[0]} ", text)
+    return text
 
 
 def say_json(data: Any) -> None:
     """Print JSON for programs, safe to look at."""
-    text = json.dumps(data, indent=1, ensure_ascii=False)
+    text = json.dumps(data, indent=1, ensure_ascii=False).replace("##[", "#\\u0023[")
     click.echo(_STEERING.sub(lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
@@ -70,7 +80,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     flat = [list(columns), *([" / ".join(filter(None, cell.split("\n"))) for cell in row] for row in clean)]
     widths = [max(len(row[index]) for row in flat) for index in range(len(columns))]
     for row in flat:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 class SyncProgress:

@@ -37,6 +37,7 @@ from kb.reconcile.rows import load_rows
 from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
 from kb.records.taxonomy import load_taxonomy
+from kb.render.events import History
 from kb.render.pages import Site, SiteInput, render_site
 from kb.render.views import Problem
 
@@ -109,8 +110,12 @@ def build(
     )
 
 
-def make_stage(config: Config) -> tuple[Stage, Site]:
-    """The MkDocs project of the whole site, and the rendered pages in it."""
+def make_stage(config: Config, history: History | None = None) -> tuple[Stage, Site]:
+    """The MkDocs project of the whole site, and the rendered pages in it.
+
+    Args:
+        history: what happened to the survey; None asks git.
+    """
     files, handwritten = read_site(config.root)
     taxonomy = load_taxonomy(config.taxonomy_path)
     library = open_library(config)
@@ -129,7 +134,7 @@ def make_stage(config: Config) -> tuple[Stage, Site]:
             seen_in=_seen_in(config),
             findings=load_findings(config, library, runs),
             venue_series=venue_series,
-            history=load_history(config, library, taxonomy),
+            history=load_history(config, library, taxonomy) if history is None else history,
             runs=run_entries(runs),
         )
     )
