@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def sync(state: Any, sources: tuple[str, ...], dry_run: bool, allow_removals: bool, as_json: bool) -> int:
-    """Bring papers/ up to date with SOURCES: zotero, arxiv, lists, or one list by name; all of them by default.
+    """Bring papers/ up to date with SOURCES: zotero, arxiv, lists, one list by name, or citations; all by default.
 
     Exit codes: 0 all well, 4 a source failed, 5 not authorised, 6 another kb is writing, 7 something was incomplete.
     """
@@ -69,6 +69,7 @@ def _end_sync(
         "kb import bibtex refs.bib",
         "kb import awesome_list README.md --name owner/repository --create",
         "kb import daily_papers daily-papers.txt",
+        "kb import bibtex survey.bib --candidates --cited-by feng2025efficient",
     ),
 )
 @click.argument("source")
@@ -80,6 +81,7 @@ def _end_sync(
 @click.option(
     "--keep-notes/--no-notes", "keep_notes", default=None, help="For a list of your own: store its remarks."
 )
+@click.option("--cited-by", metavar="KEY", help="FILE is this record's bibliography: note what it cites.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @json_option
 @click.pass_obj
@@ -90,6 +92,7 @@ def import_(
     name: str | None,
     creates: bool | None,
     keep_notes: bool | None,
+    cited_by: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -98,7 +101,14 @@ def import_(
     from kb.pipeline.sync import import_file
 
     report = import_file(
-        state.config(), source, file, name=name, creates=creates, keep_notes=keep_notes, dry_run=dry_run
+        state.config(),
+        source,
+        file,
+        name=name,
+        creates=creates,
+        keep_notes=keep_notes,
+        cited_by=cited_by,
+        dry_run=dry_run,
     )
     if not as_json:
         for result in report.results:

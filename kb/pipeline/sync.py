@@ -21,6 +21,7 @@ from kb.errors import (
     SafetyStop,
     UsageError,
 )
+from kb.pipeline.citations import add_bibliography, ask_citations, is_of_citations
 from kb.pipeline.store import Store, fingerprint, keep_abstracts, locked, open_store, write_log, write_plan
 from kb.reconcile.reconcile import Plan, reconcile
 from kb.records.models import Paper
@@ -99,7 +100,8 @@ def sync(
         chosen = _choose(config, names, sources)
         results: list[SourceResult] = []
         # arXiv last: it is asked about what the others brought.
-        for source in sorted(chosen, key=lambda s: s.name == "arxiv"):
+        of_papers = [source for source in chosen if not is_of_citations(source)]
+        for source in sorted(of_papers, key=lambda s: s.name == "arxiv"):
             known = _known(store, source.name, results, allow_removals)
             result = _guarded(source, known, progress)
             result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
@@ -108,7 +110,16 @@ def sync(
         # Asking takes minutes, and people go on editing: what they wrote in the meantime counts.
         if fingerprint(config) != read_at:
             store = open_store(config)
-        return _settle(store, results, dry_run=dry_run)
+        report = _settle(store, results, dry_run=dry_run)
+        for source in chosen:  # about all records, the new ones too
+            if is_of_citations(source):
+                result, changed = ask_citations(
+                    config, source, dry_run=dry_run, allow_removals=allow_removals, progress=progress
+                )
+                report.results.append(result)
+                report.files_changed += changed
+                done(result)
+        return report
 
 
 def import_file(
@@ -119,6 +130,7 @@ def import_file(
     name: str | None = None,
     creates: bool | None = None,
     keep_notes: bool | None = None,
+    cited_by: str | None = None,
     dry_run: bool = False,
 ) -> SyncReport:
     """Read papers from a local file, as if a source had said them.
@@ -128,9 +140,12 @@ def import_file(
         name: for a list, the name its labels carry; settings of kb.toml under that name apply.
         creates: whether its papers become records; None leaves it to the settings or the format.
         keep_notes: for a list, whether its remarks are stored.
+        cited_by: the record whose bibliography the file is: it cites every record that the file names.
     """
     with locked(config):
         store = open_store(config)
+        if cited_by is not None and cited_by not in store.library:
+            raise UsageError(f"--cited-by: {cited_by!r} is no record", fix="kb list WORDS finds its key")
         if kind not in FILE_SOURCES:
             raise UsageError(f"{kind!r} is no format that kb reads", fix=f"one of: {', '.join(FILE_SOURCES)}")
         source = FILE_SOURCES[kind](_list_settings(config, _list_name(path, name), creates, keep_notes))
@@ -142,7 +157,12 @@ def import_file(
             error = UsageError("holds no paper that kb can find", file=path, fix=f"is it a {kind} file?")
             result = replace(result, status=Status.FAILED, error=error)
         result = _stop_mass_removal(result, known, config.settings.sources.zotero.max_removed_share)
-        return _settle(store, [result], dry_run=dry_run)
+        report = _settle(store, [result], dry_run=dry_run)
+        if cited_by is not None and not dry_run and result.status is not Status.FAILED:
+            named = {f"{entry.source} {entry.entry_id}" for entry in result.entries}
+            keys = [row.paper for ref, row in open_store(config).rows.items() if ref in named and row.paper]
+            report.files_changed += add_bibliography(config, cited_by, keys, result.source)
+        return report
 
 
 def _list_name(path: Path, name: str | None) -> str:

@@ -6,7 +6,7 @@ says how far it got; reconcile decides what becomes of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from kb.errors import DataError, KbError
+
+
+CITATIONS = "citations"
+"""The name of a source that speaks of what records cite, and of no papers."""
 
 
 class Status(StrEnum):
@@ -109,12 +113,20 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a record cites: keys of records. Only a `complete` answer says that what it does not name is not cited."""
+
+    cites: tuple[str, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
 class SourceResult:
     """What a run of a source gave.
 
     `complete` says that `entries` is all the source holds, so that what is missing from it is gone. `removed` names
     entries that the source says are gone. `cursor` is stored after the records are on disk, and only then; None leaves
-    the old one in place. `missing` names ids that were asked for and not given.
+    the old one in place. `missing` names ids that were asked for and not given. `cites` is what records cite, by key.
     """
 
     source: str
@@ -129,6 +141,7 @@ class SourceResult:
     requests: int = 0
     error: KbError | None = None
     summary: str = ""  # one line for people, such as "library version 4711, up to date"
+    cites: Mapping[str, Answer] = field(default_factory=dict)
 
 
 Progress = Callable[[str, int, int | None], None]
@@ -145,7 +158,9 @@ class Known:
 
     `cursor` is what the source's last good run left. `arxiv_versions` maps every arXiv id in the base to its stored
     version (None where unknown). `entry_ids` are the ids last seen from this source. `unresolved_titles` are titles
-    without an identifier that arXiv may know. `allow_removals` lifts the source's stop on mass removal.
+    without an identifier that arXiv may know. `allow_removals` lifts the source's stop on mass removal, which comes where more
+    than `max_removed_share` would go. `records` are identifiers by kind of every record, and `cites` what the source said
+    that they cite; both only for a source of citations.
     """
 
     cursor: dict[str, Any] = field(default_factory=dict)
@@ -153,6 +168,9 @@ class Known:
     entry_ids: frozenset[str] = frozenset()
     unresolved_titles: tuple[str, ...] = ()
     allow_removals: bool = False
+    max_removed_share: float = 0.2
+    records: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Source(Protocol):

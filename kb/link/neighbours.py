@@ -1,0 +1,97 @@
+"""Which papers are most like a paper: by embeddings where there are some, else by the words of the titles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kb.classify.text import BUCKETS, Document, bucket, counts, inverse_frequency, weigh
+
+Near = tuple[tuple[str, float], ...]
+"""Keys and similarities, the most alike first; of two that are equally alike, the one whose key comes first."""
+DIGITS = 2
+"""Of a similarity: what comes after says nothing, and differs between machines."""
+LEAST = 0.01
+"""Papers that are less alike than this are no neighbours."""
+_BLOCK = 512
+
+
+def nearest(
+    keys: Sequence[str], vectors: np.ndarray, count: int, rows: Sequence[int] | None = None
+) -> dict[str, Near]:
+    """The `count` papers most like each of `rows` (all by default).
+
+    Args:
+        keys: of the papers.
+        vectors: float [papers, dimensions], rows of length one.
+    """
+    wanted = range(len(keys)) if rows is None else rows
+    found: dict[str, Near] = {}
+    for start in range(0, len(wanted), _BLOCK):
+        block = list(wanted[start : start + _BLOCK])
+        for row, likeness in zip(block, vectors[block] @ vectors.T, strict=True):
+            found[keys[row]] = best(keys, likeness, count, row)
+    return found
+
+
+def best(keys: Sequence[str], likeness: np.ndarray, count: int, own: int) -> Near:
+    """The `count` papers with the highest `likeness` [papers], without the one at `own`."""
+    rounded = np.round(likeness.astype(float), DIGITS)
+    rounded[own] = -2.0
+    few = min(count, len(keys) - 1)
+    if few <= 0:
+        return ()
+    floor = np.partition(rounded, -few)[-few]
+    places = np.flatnonzero(rounded >= max(floor, LEAST))
+    order = sorted(places, key=lambda at: (-rounded[at], keys[at]))[:few]
+    return tuple((keys[at], float(rounded[at])) for at in order)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Papers as weights of the words of their texts: TF-IDF, rows of length one.
+
+    Attributes:
+        keys: of the papers.
+        documents: by key.
+        weights: a sparse matrix [papers, buckets].
+        seen: in how many papers the words of a bucket stand.
+    """
+
+    keys: Sequence[str]
+    documents: Mapping[str, Document]
+    weights: Any
+    seen: np.ndarray
+
+    @classmethod
+    def of(cls, documents: Mapping[str, Document]) -> Words:
+        """The words of `documents` by key."""
+        from scipy.sparse import csr_array
+
+        texts = list(documents.values())
+        tf = counts(texts)
+        weighed = weigh(tf, inverse_frequency(tf))
+        shape = (len(texts), BUCKETS)
+        rows = csr_array((weighed.values, weighed.columns, weighed.start), shape=shape)
+        return cls(list(documents), documents, rows, np.bincount(tf.columns, minlength=BUCKETS))
+
+    def nearest(self, count: int, rows: Sequence[int] | None = None) -> dict[str, Near]:
+        """As `nearest` above."""
+        wanted = range(len(self.keys)) if rows is None else rows
+        across = self.weights.T.tocsr()
+        found: dict[str, Near] = {}
+        for start in range(0, len(wanted), _BLOCK):
+            block = list(wanted[start : start + _BLOCK])
+            for row, likeness in zip(block, (self.weights[block] @ across).toarray(), strict=True):
+                found[self.keys[row]] = best(self.keys, likeness, count, row)
+        return found
+
+    def shared(self, one: str, other: str, most: int = 3) -> tuple[str, ...]:
+        """The rarest words that both texts say, as the first of them spells them."""
+        first, second = self.documents[one], self.documents[other]
+        common = [gram for gram in first.grams if gram in second.grams and " " not in gram]
+        common.sort(key=lambda gram: (self.seen[bucket(gram)], gram))
+        return tuple(first.spelled.get(gram, gram) for gram in common[:most])
