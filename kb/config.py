@@ -1,7 +1,7 @@
 """Settings from kb.toml and the environment: read once, at the edge, and passed in.
 
-kb.toml never holds a secret. The Zotero key comes from ``ZOTERO_API_KEY`` alone, and is kept in a
-`SecretStr`, so that printing the settings does not print it.
+kb.toml never holds a secret. Keys come from ``ZOTERO_API_KEY`` and ``SEMANTIC_SCHOLAR_API_KEY`` alone, and are kept in a
+`SecretStr`, so that printing the settings does not print them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ZoteroSettings(_Settings):
 
     enabled: bool = True
     base_url: Url = "https://api.zotero.org"
-    group: int = Field(6415084, gt=0, description="group id")
+    group: int | None = Field(None, gt=0, description="group id; without one Zotero is not asked")
     page_size: int = Field(100, ge=1, le=100)
     max_removed_share: float = Field(0.2, ge=0, le=1, description="a sync that would remove more stops")
     http: HttpSettings = HttpSettings()
@@ -88,6 +88,16 @@ class ArxivSettings(_Settings):
     http: HttpSettings = HttpSettings()
 
 
+class CitationsSettings(_Settings):
+    """Semantic Scholar's Graph API: which records cite which. A key of your own (SEMANTIC_SCHOLAR_API_KEY) is not needed."""
+
+    enabled: bool = False
+    base_url: Url = "https://api.semanticscholar.org"
+    delay_s: float = Field(1.0, ge=0, description="between two requests")
+    batch_size: int = Field(50, ge=1, le=500, description="papers asked for at a time")
+    http: HttpSettings = HttpSettings()
+
+
 class ListSettings(_Settings):
     """A curated Markdown list. `path` is a copy inside the knowledge base, `url` where to fetch it."""
 
@@ -96,8 +106,8 @@ class ListSettings(_Settings):
     path: RelativePath | None = None
     creates: bool = Field(False, description="its papers become records; otherwise candidates")
     keep_notes: bool = Field(False, description="its remarks are stored: only for a list that is your own")
-    facet: Literal["direction", "stage"] = Field(
-        "direction", description="which facet its headings speak of first"
+    facet: str | None = Field(
+        None, min_length=1, description="the facet that its headings speak of first; the first one by default"
     )
     skip_headings: tuple[str, ...] = Field(
         (), description="sections that hold no papers (Contents, Citation ...)"
@@ -107,6 +117,7 @@ class ListSettings(_Settings):
 class SourcesSettings(_Settings):
     zotero: ZoteroSettings = ZoteroSettings()
     arxiv: ArxivSettings = ArxivSettings()
+    citations: CitationsSettings = CitationsSettings()
     lists: tuple[ListSettings, ...] = ()
     list_http: HttpSettings = HttpSettings()
 
@@ -120,19 +131,37 @@ class SourcesSettings(_Settings):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"{what}: two of them are called {name!r}; give each a name of its own")
-        if taken := {one.name for one in self.lists} & {"zotero", "arxiv", "lists"}:
+        if taken := {one.name for one in self.lists} & {"zotero", "arxiv", "lists", "citations"}:
             raise ValueError(f"lists: {taken.pop()!r} is the name of another source; choose another")
         return self
+
+
+class SearchSettings(_Settings):
+    """What the site's search box looks into: Material's index on a small site, Pagefind's on a large one."""
+
+    engine: Literal["auto", "material", "pagefind"] = Field("auto", description="auto chooses by the number of pages")
+    pagefind_above: int = Field(1000, ge=0, description="auto takes Pagefind above so many pages")
 
 
 class SiteSettings(_Settings):
     """What the built site says of itself."""
 
     title: str = "kb"
+    description: str | None = Field(
+        None, min_length=1, description="what the survey is about, in a sentence of plain text"
+    )
+    introduction: str | None = Field(
+        None, min_length=1, description="the first paragraphs of the home page, in Markdown"
+    )
     url: Url | None = None
     repository: Url | None = Field(None, description="where a record can be edited")
     citation_authors: tuple[str, ...] = ()
     citation_year: int | None = None
+    search: SearchSettings = SearchSettings()
+    license: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9.+-]+$", description="of the records and texts, as an SPDX id: CC-BY-4.0"
+    )
+    keywords: tuple[str, ...] = ()
 
 
 class ClassifySettings(_Settings):
@@ -146,6 +175,27 @@ class ClassifySettings(_Settings):
     weights: RelativePath | None = Field(None, description="a folder made by kb classify train")
 
 
+class WeekSettings(_Settings):
+    """What `kb week` goes by."""
+
+    days: int = Field(7, ge=1, le=366, description="what came in is told for so many days")
+    stale_days: int = Field(14, ge=1, description="a source that was not read for longer is stale")
+    audits: tuple[RelativePath, ...] = Field(
+        (), description="other people's lists and bibliographies, to find what is missing here"
+    )
+    minutes: dict[str, Annotated[float, Field(gt=0, le=600)]] = Field(
+        {}, description="minutes that a decision takes you, by its kind; kb week lists the kinds"
+    )
+
+
+class TriageSettings(_Settings):
+    """What `kb triage` may remember of the person at work."""
+
+    keep_times: bool = Field(
+        False, description="keep in .kb, on this machine, how long each answer takes; kb week reads it"
+    )
+
+
 class Settings(_Settings):
     """All of kb.toml."""
 
@@ -153,6 +203,8 @@ class Settings(_Settings):
     sources: SourcesSettings = SourcesSettings()
     site: SiteSettings = SiteSettings()
     classify: ClassifySettings = ClassifySettings()
+    triage: TriageSettings = TriageSettings()
+    week: WeekSettings = WeekSettings()
 
 
 class Config(BaseModel):
@@ -163,8 +215,9 @@ class Config(BaseModel):
     root: Path
     settings: Settings = Settings()
     zotero_api_key: SecretStr | None = None
+    citations_api_key: SecretStr | None = None
     shared_dir: Path = user_cache_path("kb")
-    """What all knowledge bases of one user share: the time of the last request to arXiv."""
+    """What all knowledge bases of one user share: the time of the last request to arXiv and to Semantic Scholar."""
 
     @property
     def papers_dir(self) -> Path:
@@ -203,7 +256,8 @@ class Config(BaseModel):
 
 
 def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``ZOTERO_API_KEY``, ``KB_CACHE_DIR``.
+    """Read `root`/kb.toml and the variables ``KB_ARXIV_BASE_URL``, ``KB_ZOTERO_BASE_URL``, ``KB_CITATIONS_BASE_URL``,
+    ``ZOTERO_API_KEY``, ``SEMANTIC_SCHOLAR_API_KEY``, ``KB_CACHE_DIR``.
 
     Raises:
         ConfigError: there is no kb.toml, it is not TOML, or settings are unknown or out of range; carries all of them.
@@ -217,7 +271,7 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", file=path) from error
-    for name in ("arxiv", "zotero"):
+    for name in ("arxiv", "zotero", "citations"):
         if url := environ.get(f"KB_{name.upper()}_BASE_URL"):
             section: Any = raw
             for part in ("sources", name):
@@ -228,10 +282,11 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
         settings = Settings.model_validate(_tuples(raw))
     except ValidationError as error:
         raise ConfigError.bundle([_wrong_setting(path, item) for item in error.errors()]) from None
-    key = environ.get("ZOTERO_API_KEY") or None
+    key, citations_key = (environ.get(f"{name}_API_KEY") for name in ("ZOTERO", "SEMANTIC_SCHOLAR"))
     shared = Path(environ["KB_CACHE_DIR"]) if environ.get("KB_CACHE_DIR") else user_cache_path("kb")
     return Config(
-        root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None, shared_dir=shared
+        root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None,
+        citations_api_key=SecretStr(citations_key) if citations_key else None, shared_dir=shared
     )
 
 

@@ -41,7 +41,7 @@ def _zotero(config: Config) -> Iterable[Source]:
     from kb.sources.zotero import ZoteroSource
 
     settings = config.settings.sources.zotero
-    if not settings.enabled:
+    if not settings.enabled or settings.group is None:
         return []
     source = ZoteroSource(settings, config.zotero_api_key)
     return [Reached(source, settings.base_url, Hosts())]
@@ -73,6 +73,16 @@ def _lists(config: Config) -> Iterable[Source]:
     return found
 
 
+def _citations(config: Config) -> Iterable[Source]:
+    from kb.sources.citations import CitationsSource
+
+    settings = config.settings.sources.citations
+    if not settings.enabled:
+        return []
+    source = CitationsSource(settings, config.shared_dir, config.citations_api_key)
+    return [Reached(source, settings.base_url, Hosts())]
+
+
 FILE_SOURCES: dict[str, Callable[[ListSettings], FileSource]] = {
     "awesome_list": _awesome_list,
     "daily_papers": _daily_papers,
@@ -85,5 +95,6 @@ NETWORK_SOURCES: dict[str, Callable[[Config], Iterable[Source]]] = {
     "zotero": _zotero,
     "arxiv": _arxiv,
     "lists": _lists,
+    "citations": _citations,
 }
 """What `kb sync` asks, in this order: the sources of each kind that the configuration has."""
