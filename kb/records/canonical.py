@@ -20,7 +20,8 @@ from kb.errors import DataError
 from kb.records.models import Paper
 from kb.records.schema import models_in
 from kb.records.yaml_read import BOM, Document, Path, parse_yaml
-from kb.records.yaml_write import WIDTH, flow_text, masked, same_data, scalar_text
+from kb.records.yaml_text import WIDTH, flow_text, scalar_text
+from kb.records.yaml_write import masked, same_data
 
 HEADER = "# yaml-language-server: $schema=../schema/paper.json\n"
 """The first line of a record: with it, an editor completes and checks while one types."""

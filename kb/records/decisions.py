@@ -17,7 +17,8 @@ from kb.records.files import read_if_there
 from kb.records.problems import from_pydantic
 from kb.records.value import Date, Line, Value, checked
 from kb.records.yaml_read import parse_yaml
-from kb.records.yaml_write import edit_yaml, render_yaml
+from kb.records.yaml_text import render_yaml
+from kb.records.yaml_write import edit_yaml
 
 
 def _is_key(value: str) -> bool:

@@ -1,4 +1,4 @@
-"""Writing YAML: a canonical form for new text, and edits that leave every other line alone.
+"""Editing YAML so that every other line stays as it is; `kb.records.yaml_text` has the form of what is new.
 
 `edit_yaml` changes the text of a file so that it reads back as the new data. It works on the positions of the parsed
 nodes: a changed scalar is replaced where it stands, an added field goes where its order puts it, and comments, blank
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
 from difflib import SequenceMatcher
@@ -19,143 +18,25 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from kb.errors import DataError
-from kb.records.yaml_read import BOM, MAX_DIGITS, construct, is_plain_text, parse_yaml
+from kb.records.yaml_read import BOM, construct, parse_yaml
+from kb.records.yaml_text import (
+    FLOW_MARKS,
+    entry_text,
+    item_text,
+    one_line_text,
+    quoted,
+    render_yaml,
+    scalar_text,
+    styled,
+)
 
-WIDTH = 110
 Edit = tuple[int, int, str]  # replace text[start:end]
-_FLOW_MARKS = frozenset(",[]{}")
 _WHOLE_FLOAT = re.compile(r"(?<=\d)\.0(?![\d])")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\xa0\ud800-\udfff\ufeff\u2028\u2029\ufffe\uffff]")
-
-
-def render_yaml(data: Mapping[str, Any]) -> str:
-    """`data` in the canonical form: block style, two spaces, strings quoted only where they need it."""
-    return "".join(_entry(key, value, 0) for key, value in data.items())
-
-
-def scalar_text(value: Any, indent: int = 0) -> str:
-    """A scalar or an empty collection as the canonical form has it; the lines of long text are indented by `indent`."""
-    return _value(value, indent)
-
-
-def flow_text(value: Any) -> str:
-    """`value` on one line: {name: [a, b]}."""
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{flow_text(name)}: {flow_text(item)}' for name, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(flow_text, value))}]"
-    if isinstance(value, str) and _FLOW_MARKS & set(value):
-        return _quoted(value)
-    return _scalar(value)
 
 
 def masked(text: str, root: MappingNode) -> str:
     """`text` with every scalar blacked out, so that what looks like a comment is one. `root` is what it was parsed to."""
     return _Editor(text, root).masked
-
-
-def _entry(key: str, value: Any, indent: int) -> str:
-    pad = " " * indent
-    name = _scalar(key)
-    if isinstance(value, Mapping) and value:
-        return f"{pad}{name}:\n" + "".join(_entry(k, v, indent + 2) for k, v in value.items())
-    if isinstance(value, list) and value:
-        return f"{pad}{name}:\n" + "".join(_item(item, indent + 2) for item in value)
-    return f"{pad}{name}: {_value(value, indent + 2)}\n"
-
-
-def _item(value: Any, indent: int) -> str:
-    pad = " " * indent
-    if isinstance(value, Mapping) and value:
-        lines = "".join(_entry(k, v, indent + 2) for k, v in value.items())
-        return f"{pad}- {lines[indent + 2 :]}"
-    if isinstance(value, list) and value:
-        lines = "".join(_item(item, indent + 2) for item in value)
-        return f"{pad}- {lines[indent + 2 :]}"
-    return f"{pad}- {_value(value, indent + 2)}\n"
-
-
-def _value(value: Any, indent: int) -> str:
-    """A scalar or an empty collection after `name: `; the lines of a block scalar are indented by `indent`."""
-    if isinstance(value, Mapping):
-        return "{}"
-    if isinstance(value, list):
-        return "[]"
-    if not isinstance(value, str):
-        return _scalar(value)
-    pad = " " * indent
-    if _is_literal(value):
-        body = "\n".join(pad + line if line else "" for line in value.rstrip("\n").split("\n"))
-        return ("|\n" if value.endswith("\n") else "|-\n") + body
-    if len(value) > WIDTH and _is_folded(value):
-        lines = textwrap.wrap(value, WIDTH - indent, break_long_words=False, break_on_hyphens=False)
-        return ">-\n" + "\n".join(pad + line for line in lines)
-    return _scalar(value)
-
-
-def _is_literal(text: str) -> bool:
-    lines = text.removesuffix("\n").split("\n")
-    return (
-        len(lines) > 1
-        and all(lines[i] for i in (0, -1))
-        and not lines[0].startswith(" ")
-        and not _UNSAFE.search(text.replace("\n", ""))
-    )
-
-
-def _is_folded(text: str) -> bool:
-    return (
-        " " in text
-        and text == " ".join(text.split(" ")).strip()
-        and "  " not in text
-        and not _UNSAFE.search(text)
-    )
-
-
-def _scalar(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return _int(value)
-    if isinstance(value, float):
-        return _float(value)
-    if is_plain_text(value):
-        return str(value)
-    if _SURROGATE.search(value):
-        raise DataError(f"{value[:50]!r} is half of a character and cannot be stored")
-    return _quoted(value)
-
-
-def _quoted(value: str) -> str:
-    quoted = json.dumps(value, ensure_ascii=False)
-    return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}", quoted)
-
-
-def _styled(rendered: str, value: Any, style: str | None) -> str:
-    """`rendered`, or `value` in the quotes that a person chose, where it can stand in them."""
-    if isinstance(value, str) and style == "'" and "'" not in value and not _UNSAFE.search(value):
-        return f"'{value}'"
-    return _quoted(value) if isinstance(value, str) and style == '"' else rendered
-
-
-def _int(value: int) -> str:
-    if len(str(abs(value))) > MAX_DIGITS:
-        raise DataError(f"{value} has too many digits to be stored as a number", fix="store it as text")
-    return str(value)
-
-
-def _float(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):
-        raise DataError(f"{value} cannot be stored")
-    text = repr(value)
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        sign = exponent[0] if exponent[0] in "+-" else "+"
-        text = f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent.lstrip('+-')}"
-    return text
 
 
 def edit_yaml(text: str, new: Mapping[str, Any], *, file: str) -> str:
@@ -275,7 +156,7 @@ class _Editor:
             if name in old:
                 place = max(place, names.index(name))
             else:
-                after.setdefault(place, []).append(_entry(name, value, indent))
+                after.setdefault(place, []).append(entry_text(name, value, indent))
         for index, (name, key, value_node) in enumerate(pairs):
             start = self._offset(key)
             end = self._content_end(self._line_start(start), ends[index])
@@ -298,11 +179,11 @@ class _Editor:
 
     def _field(self, key: ScalarNode, node: Node, new: Any, end: int, indent: int) -> None:
         if self.whole_fields or not self._in_place(node, new, end, indent):
-            self._replace_lines(self._offset(key), end, _entry(str(key.value), new, indent), indent)
+            self._replace_lines(self._offset(key), end, entry_text(str(key.value), new, indent), indent)
 
-    def _item(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
+    def item_text(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
         if not self._in_place(node, new, end, indent):
-            self.edits.append((start, end, self._comments(start, end, indent) + _item(new, indent)))
+            self.edits.append((start, end, self._comments(start, end, indent) + item_text(new, indent)))
 
     def _in_place(self, node: Node, new: Any, end: int, indent: int) -> bool:
         """Change `node` to `new` inside the lines where it stands; False if its shape does not allow that."""
@@ -324,12 +205,12 @@ class _Editor:
         start, end = self._offset(node), self._offset(node, end=True)
         if isinstance(new, Mapping | list) or not self._on_one_line(node):
             return False
-        rendered = _value(new, indent + 2)
+        rendered = scalar_text(new, indent + 2)
         if "\n" in rendered:
             return False
         if start == end:  # nothing after `name:` or `-`
             rendered = f" {rendered}"
-        self.edits.append((start, end, _styled(rendered, new, node.style)))
+        self.edits.append((start, end, styled(rendered, new, node.style)))
         return True
 
     def _flow(self, node: Node, new: Any) -> list[Edit] | None:
@@ -346,9 +227,9 @@ class _Editor:
             start, end = self._offset(node), self._offset(node, end=True)
             if start == end:
                 return None
-            rendered = _scalar(new)
-            plain = not isinstance(new, str) or not _FLOW_MARKS & set(new)
-            inner = [[(start, end, _styled(rendered if plain else _quoted(new), new, node.style))]]
+            rendered = one_line_text(new)
+            plain = not isinstance(new, str) or not FLOW_MARKS & set(new)
+            inner = [[(start, end, styled(rendered if plain else quoted(new), new, node.style))]]
         else:
             return None
         if any(edits is None for edits in inner) or not inner:
@@ -396,7 +277,7 @@ class _Editor:
                 self.edits.append(
                     (starts[index], ends[index], self._comments(starts[index], ends[index], indent))
                 )
-            extra = "".join(_item(item, indent) for item in new[b0 + paired : b1])
+            extra = "".join(item_text(item, indent) for item in new[b0 + paired : b1])
             if extra:
                 at = ends[a0 + paired - 1] if a0 + paired else starts[0]
                 self.edits.append((at, at, extra))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from kb.errors import DataError
 from kb.records.yaml_read import parse_yaml
-from kb.records.yaml_write import edit_yaml, render_yaml
+from kb.records.yaml_text import render_yaml
+from kb.records.yaml_write import edit_yaml
 from tests.records.noisy import Noisy, noisy
 from tests.records.yaml_texts import MAPPINGS, TEMPTING, exact, with_pyyaml, with_ruamel
 
