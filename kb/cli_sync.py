@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kb.cli_parts import examples, json_option, say, say_json
-from kb.errors import EXIT_OK
+from kb.errors import EXIT_OK, KbError
 
 if TYPE_CHECKING:
     from kb.pipeline.sync import SyncReport
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         "kb sync",
         "kb sync zotero lists",
         "kb sync arxiv --dry-run",
+        "kb sync --summary build/sync.md",
         "KB_ARXIV_BASE_URL=http://127.0.0.1:8000 kb sync arxiv",
     )
 )
@@ -28,9 +30,21 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-removals", is_flag=True, help="Go on although a source lost an unusual share of its papers."
 )
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down for whoever reviews the sync what came in, what failed and what needs a decision.",
+)
 @json_option
 @click.pass_obj
-def sync(state: Any, sources: tuple[str, ...], dry_run: bool, allow_removals: bool, as_json: bool) -> int:
+def sync(
+    state: Any,
+    sources: tuple[str, ...],
+    dry_run: bool,
+    allow_removals: bool,
+    summary: Path | None,
+    as_json: bool,
+) -> int:
     """Bring papers/ up to date with SOURCES: zotero, arxiv, lists, one list by name, or citations; all by default.
 
     Exit codes: 0 all well, 4 a source failed, 5 not authorised, 6 another kb is writing, 7 something was incomplete.
@@ -38,7 +52,7 @@ def sync(state: Any, sources: tuple[str, ...], dry_run: bool, allow_removals: bo
     from kb.cli_output import SyncProgress, print_sync, sync_json
     from kb.pipeline.sync import sync as run
 
-    with SyncProgress(quiet=as_json) as progress:
+    with _summed_up(summary) as keep, SyncProgress(quiet=as_json) as progress:
         report = run(
             state.config(),
             sources,
@@ -47,7 +61,27 @@ def sync(state: Any, sources: tuple[str, ...], dry_run: bool, allow_removals: bo
             progress=progress,
             done=progress.finished,
         )
+        keep(report)
     return _end_sync(report, as_json, print_sync, sync_json)
+
+
+@contextmanager
+def _summed_up(path: Path | None) -> Iterator[Callable[[SyncReport], None]]:
+    """Gives what writes the summary of a report to `path`; a sync that ends without one is summed up, too."""
+    if path is None:
+        yield lambda report: None
+        return
+    from kb.pipeline.sync_summary import failure, summary
+    from kb.records.files import write_atomic
+
+    def keep(report: SyncReport) -> None:
+        write_atomic(path, summary(report))
+
+    try:
+        yield keep
+    except KbError as error:
+        write_atomic(path, failure(error))
+        raise
 
 
 def _end_sync(

@@ -23,7 +23,9 @@ from kb.errors import (
 )
 from kb.pipeline.citations import add_bibliography, ask_citations, is_of_citations
 from kb.pipeline.store import Store, fingerprint, keep_abstracts, locked, open_store, write_log, write_plan
+from kb.reconcile.merge import Conflict
 from kb.reconcile.reconcile import Plan, reconcile
+from kb.records.candidates import Candidate
 from kb.records.models import Paper
 from kb.sources import FILE_SOURCES, NETWORK_SOURCES
 from kb.sources.entry import (
@@ -51,6 +53,10 @@ class SyncReport:
     waiting: dict[str, int] = field(default_factory=dict)  # queue length by state
     new_waiting: int = 0
     problems: list[str] = field(default_factory=list)
+    papers: dict[str, Paper] = field(default_factory=dict)  # the new and updated records
+    recognised: list[tuple[str, str, str]] = field(default_factory=list)  # new entry, record, reason
+    arrived: list[Candidate] = field(default_factory=list)  # works that wait now and did not before
+    conflicts: list[Conflict] = field(default_factory=list)  # all that are open
     diff: str = ""  # only of a dry run
     files_changed: int = 0
     dry_run: bool = False
@@ -311,6 +317,10 @@ def _report(store: Store, plan: Plan, results: list[SourceResult]) -> SyncReport
         waiting=waiting,
         new_waiting=sum(candidate.id not in old for candidate in plan.candidates),
         problems=[str(problem) for problem in plan.problems],
+        papers=dict(plan.papers),
+        recognised=[(ref, key, match.reason) for ref, key, match in plan.matches if key not in plan.created],
+        arrived=[candidate for candidate in plan.candidates if candidate.id not in old],
+        conflicts=list(plan.conflicts),
     )
 
 
