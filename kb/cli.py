@@ -20,6 +20,7 @@ from kb.cli_classify import classify
 from kb.cli_decide import accept, candidates, different, reject, resolve, same, unmerge
 from kb.cli_eval import eval_
 from kb.cli_export import export
+from kb.cli_github import diff, from_issue
 from kb.cli_parts import Sections, examples, json_option, say, say_json
 from kb.cli_predict import predict
 from kb.cli_read import check, list_, show
@@ -65,10 +66,10 @@ class _ReaderGoneError(Exception):
 
 class _Commands(Sections):
     sections: ClassVar = {
-        "Getting papers": ("sync", "import", "new"),
+        "Getting papers": ("sync", "import", "new", "from-issue"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Editing": ("fmt", "schema", "merge-driver"),
-        "Reading": ("list", "show", "check", "audit"),
+        "Reading": ("list", "show", "check", "diff", "audit"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
         "The survey": ("survey", "export"),
@@ -143,10 +144,10 @@ def serve(state: _State, port: int) -> int:
 
 
 for _command in (
-    *(sync, import_, new),
+    *(sync, import_, new, from_issue),
     *(triage, candidates, accept, reject, same, different, unmerge, resolve),
     *(fmt, schema, merge_driver),
-    *(list_, show, check, audit),
+    *(list_, show, check, diff, audit),
     *(taxonomy, classify),
     *(eval_, results, claims, gaps, predict),
     *(survey, export),
