@@ -251,12 +251,31 @@ def print_candidates(found: Sequence[Candidate], relevance: Mapping[str, float])
     say(f"{len(found)} waiting")
 
 
-def print_findings(found: Sequence[Finding]) -> None:
-    """One line a finding, and how many."""
+def print_findings(found: Sequence[Finding], *, annotate: bool = False) -> None:
+    """One line a finding, and how many; `annotate`: as commands of GitHub's runner, which shows them at their lines."""
     for finding in found:
+        if annotate:
+            click.echo(_annotation(finding))
+            continue
         say(f"{finding.severity.value}: {finding.check}: {finding}")
     errors = sum(f.severity.value == "error" for f in found)
     say(f"{count(errors, 'error')}, {count(len(found) - errors, 'warning')}")
+
+
+# https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands: what has to be escaped.
+_ESCAPED = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+def _annotation(finding: Finding) -> str:
+    place = {"file": finding.file, "line": str(finding.line or 1), "title": f"kb check: {finding.check}"}
+    inner = {**_ESCAPED, ":": "%3A", ",": "%2C"}
+    said = ",".join(f"{name}={_escaped(value, inner)}" for name, value in place.items())
+    message = f"{finding.message} (fix: {finding.fix})" if finding.fix else finding.message
+    return f"::{finding.severity.value} {said}::{_escaped(message, _ESCAPED)}"
+
+
+def _escaped(text: str, table: Mapping[str, str]) -> str:
+    return _STEERING.sub("", "".join(table.get(char, char) for char in text))
 
 
 def build_json(report: BuildReport) -> dict[str, Any]:
