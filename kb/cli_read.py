@@ -77,6 +77,7 @@ def show(state: Any, key: str, provenance: bool, as_json: bool) -> int:
         "kb check --only identifiers-unique --json",
         "kb check --errors",
         "kb check --since origin/main",
+        "kb check --annotate",
     )
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; may be repeated.")
@@ -86,9 +87,19 @@ def show(state: Any, key: str, provenance: bool, as_json: bool) -> int:
     metavar="REF",
     help="Say too which files were edited since REF that kb writes, and what to edit instead.",
 )
+@click.option(
+    "--annotate", is_flag=True, help="Print it for GitHub, which shows it at the lines of a pull request."
+)
 @json_option
 @click.pass_obj
-def check(state: Any, only: tuple[str, ...], errors_only: bool, since: str | None, as_json: bool) -> int:
+def check(
+    state: Any,
+    only: tuple[str, ...],
+    errors_only: bool,
+    since: str | None,
+    annotate: bool,
+    as_json: bool,
+) -> int:
     """Check all of papers/, results/, taxonomy.yaml and kb.toml. Exit code 3 if there is an error."""
     from kb.cli_output import print_findings
     from kb.pipeline.check import CHECKS, Severity, unusable
@@ -112,5 +123,5 @@ def check(state: Any, only: tuple[str, ...], errors_only: bool, since: str | Non
     if as_json:
         say_json([vars(finding) for finding in found])
     else:
-        print_findings(found)
+        print_findings(found, annotate=annotate)
     return EXIT_DATA if any(f.severity is Severity.ERROR for f in found) else EXIT_OK
