@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +64,26 @@ def evaluate(state: Any, write: bool, as_json: bool) -> int:
         say_json(found)
     else:
         say(run.markdown(found))
+    return EXIT_OK
+
+
+@graph.command(epilog=examples("kb graph picture --out map.svg", "kb graph picture | rsvg-convert -f pdf > map.pdf"))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write this file [default: print]."
+)
+@click.pass_obj
+def picture(state: Any, out: Path | None) -> int:
+    """The map of papers as SVG with a legend, for a paper or a talk. The site has the same file: graph/map.svg."""
+    from kb.pipeline.graph import picture as made
+    from kb.records.files import write_atomic
+
+    text = made(state.config())
+    if out is None:
+        click.echo(text.encode("utf-8"), nl=False)
+    elif write_atomic(out, text):
+        say(f"written to {out}")
+    else:
+        say(f"{out} is current")
     return EXIT_OK
 
 

@@ -17,14 +17,17 @@ from kb.link.neighbours import DIGITS, LEAST, Near, nearest
 from kb.link.projection import DIGITS as PLACE_DIGITS
 from kb.link.projection import Ground, Places, among, layout, scaled, turned_onto
 from kb.pipeline.classify import documents_of
-from kb.pipeline.store import locked, open_store
+from kb.pipeline.store import locked, open_library, open_store
 from kb.pipeline.voice import default_embedder
 from kb.records.citations import load_citations
 from kb.records.files import write_atomic
 from kb.records.models import Paper
 from kb.records.paper_map import FILE, NEAR, MapLine, PaperMap, load_map, render_map
 from kb.records.results import Results
-from kb.records.taxonomy import Taxonomy
+from kb.records.taxonomy import Taxonomy, load_taxonomy
+from kb.render.graph_data import dots_of
+from kb.render.map_svg import map_file
+from kb.render.views import row_of
 
 
 def open_graph(
@@ -54,6 +57,14 @@ def connections(
         "measures a method of": [vars(each) for each in found.measures.get(key, ())],
         "its method measured by": [vars(each) for each in found.measured_by.get(key, ())],
     }
+
+
+def picture(config: Config) -> str:
+    """The map as an SVG file."""
+    papers, taxonomy = open_library(config), load_taxonomy(config.taxonomy_path)
+    rows = {key: row_of(paper, taxonomy) for key, paper in papers.items()}
+    dots = dots_of(open_graph(config, papers, taxonomy), papers, rows, taxonomy)
+    return map_file(dots, taxonomy, f"{config.settings.site.title}: map of papers")
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,28 +23,12 @@ from kb.records.files import write_atomic
 from kb.records.models import AssignmentState, Paper, Witness
 from kb.records.paper_map import load_map
 from kb.records.taxonomy import Taxonomy
+from kb.render.graph_pages import MapFigures
 
 NAME = "graph"
 KEPT = 10
 """Neighbours of which the share that the map keeps is measured."""
 _LEAST = 20  # papers with a branch, below which a share says nothing
-
-
-@dataclass(frozen=True)
-class MapFigures:
-    """What pages say of the map's quality, as it was measured last. Shares are from 0 to 1.
-
-    Attributes:
-        kept: of a paper's `KEPT` nearest papers, how many are also among its nearest on the map.
-        alike: of a paper's similar papers, how many stand in a branch with it.
-        chance: the same for papers drawn at random.
-        papers: with a branch, over which `alike` is a mean.
-    """
-
-    kept: float
-    alike: float
-    chance: float
-    papers: int
 
 
 def load_figures(config: Config) -> MapFigures | None:

@@ -15,7 +15,9 @@ from kb.pipeline.store import write_rows
 from kb.reconcile.merge import Conflict, render_conflicts
 from kb.reconcile.rows import Row
 from kb.records.candidates import Candidate, CandidateState, render_candidates
+from kb.records.citations import render_citations
 from kb.records.files import write_atomic
+from kb.records.paper_map import MapLine, PaperMap, render_map
 from kb.sources.entry import SourceEntry
 from tests.pipeline.kbase import KnowledgeBase
 from tests.reported import line, write_words
@@ -116,6 +118,18 @@ def test_a_clean_base_is_silent(clean: KnowledgeBase) -> None:
 def test_an_empty_base_is_clean(base: KnowledgeBase) -> None:
     """A knowledge base may begin with nothing in it."""
     assert found(base) == []
+
+
+def write_map(base: KnowledgeBase, *keys: str) -> None:
+    lines = {
+        key: MapLine(paper=key, x=0.0, y=0.0, placed="layout", read="title", text="t") for key in keys
+    }
+    write_atomic(base.root / "papers" / "_map.jsonl", render_map(PaperMap("m", lines)))
+
+
+def write_citations(base: KnowledgeBase, key: str) -> None:
+    text = render_citations({("semantic-scholar", "almeida2024frugal"): (key,)})
+    write_atomic(base.root / "papers" / "_citations.jsonl", text)
 
 
 @dataclass
@@ -301,6 +315,20 @@ DEFECTS = [
         1,
         "no branch of the taxonomy",
     ),
+    Planted(
+        "map",
+        lambda base: write_map(base, "almeida2024frugal"),
+        "papers/_map.jsonl",
+        None,
+        "1 papers lie by the words of their titles alone: fukuda2024thrifty",
+    ),
+    Planted(
+        "citations",
+        lambda base: write_citations(base, "gone2020gone"),
+        "papers/_citations.jsonl",
+        None,
+        "gone2020gone is no record",
+    ),
     *(
         Planted(f"results-{name}", _report(*lines), "results/the-card.csv", None, message, severity)
         for name, lines, message, severity in (
@@ -381,6 +409,23 @@ def test_a_planted_defect_is_found_by_its_check_and_no_other(clean: KnowledgeBas
     out = clean.run("check")
     assert out.code == (3 if planted.severity is Severity.ERROR else 0)
     assert planted.message in out.out
+
+
+def test_a_place_of_a_paper_that_went_is_found(clean: KnowledgeBase) -> None:
+    """The map names a record that is gone."""
+    write_map(clean, "almeida2024frugal", "fukuda2024thrifty", "gone2020gone")
+    assert [str(each) for each in found(clean, "map")] == [
+        "papers/_map.jsonl: gone2020gone is no record (fix: kb graph update)"
+    ]
+
+
+@pytest.mark.parametrize("name", ["map", "citations"])
+def test_a_damaged_file_of_kb_is_an_error(clean: KnowledgeBase, name: str) -> None:
+    """It is named, with the way to get it back."""
+    (clean.root / "papers" / f"_{name}.jsonl").write_text("<<<<<<< HEAD\n")
+    (finding,) = found(clean, name)
+    assert finding.severity is Severity.ERROR
+    assert "restore it from git" in str(finding)
 
 
 @pytest.mark.parametrize(
