@@ -25,7 +25,7 @@ REPO = HERE.parent
 PLAIN = "survey/plain.md"
 
 # Notes when the first row is painted, and when all is there: the table's script says so, the plain page has been read to its end.
-_WATCH = """
+WATCH = """
 window.seen = {};
 const note = name => requestAnimationFrame(() => setTimeout(() => { window.seen[name] ??= performance.now(); }));
 const look = () => {
@@ -116,7 +116,7 @@ def measure(records: int, runs: int, folder: Path, browser: Any) -> dict[str, An
         for name in times:  # in turn, so that a busy moment of the machine meets both
             context = browser.new_context(viewport={"width": 1280, "height": 900})
             page = context.new_page()
-            page.add_init_script(_WATCH)
+            page.add_init_script(WATCH)
             chromium = context.new_cdp_session(page)
             chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
             page.goto(f"http://127.0.0.1:{server.server_port}/survey/{name}.html", wait_until="commit")

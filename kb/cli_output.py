@@ -307,5 +307,7 @@ def print_build(report: BuildReport) -> None:
     )
     say(f"{pages} in {report.seconds:.1f} s")
     _print_verdicts(report.verdicts)
+    for remark in report.remarks:
+        say(remark)
     for problem in report.problems:
         say(f"  {problem}")

@@ -28,12 +28,12 @@ def serve(config: Config, port: int, progress: Progress = say) -> None:
         KbError: as `build`.
         UsageError: the port is taken.
     """
-    from mkdocs.livereload import LiveReloadServer
+    from kb.pipeline.preview import PreviewServer
 
     report = build(config, progress=progress)
     progress(describe(report))
     port = port or _free_port()
-    server = LiveReloadServer(
+    server = PreviewServer(
         builder=rebuilder(config, progress),
         host="127.0.0.1",
         port=port,

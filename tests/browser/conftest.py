@@ -13,6 +13,7 @@ import pytest
 
 from kb.config import load_config
 from kb.pipeline.build import build
+from kb.pipeline.search import find_program
 from kb.records.candidates import Candidate, CandidateState, render_candidates
 from scripts.screenshots import FLAGS, chromium, serve
 from tests.library import HOSTILE, make_library
@@ -39,8 +40,22 @@ class Visit:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built site with hostile records, claims, waiting works and a merged key."""
-    root = tmp_path_factory.mktemp("browser") / "kb"
+    return make_site(tmp_path_factory.mktemp("browser") / "kb")
+
+
+@pytest.fixture(scope="session")
+def pagefind_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same site with Pagefind's search."""
+    if find_program() is None:
+        pytest.skip("pagefind-bin has no program for this platform")
+    return make_site(tmp_path_factory.mktemp("pagefind") / "kb", '[site.search]\nengine = "pagefind"\n')
+
+
+def make_site(root: Path, settings: str = "") -> Path:
+    """The folder of a built site; `settings` are added to its kb.toml."""
     make_library(root, 30)
+    with (root / "kb.toml").open("a", encoding="utf-8") as file:
+        file.write(settings)
     add_findings(root)
     hostile = [
         Candidate(
@@ -62,6 +77,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def base(site: Path) -> Iterator[str]:
+    yield from _served(site)
+
+
+@pytest.fixture(scope="session")
+def pagefind_base(pagefind_site: Path) -> Iterator[str]:
+    yield from _served(pagefind_site)
+
+
+def _served(site: Path) -> Iterator[str]:
     server = serve(site)
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -87,6 +111,11 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def visit(browser: Any, base: str) -> Iterator[Visit]:
     yield from _visit(browser, base, DESKTOP)
+
+
+@pytest.fixture
+def pagefind_visit(browser: Any, pagefind_base: str) -> Iterator[Visit]:
+    yield from _visit(browser, pagefind_base, DESKTOP)
 
 
 @pytest.fixture

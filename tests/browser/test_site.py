@@ -47,35 +47,6 @@ def test_hostile_waiting_works_are_text(visit: Visit) -> None:
     assert HOSTILE[0] in page.locator("article").inner_text()
 
 
-def search(page: Any, words: str) -> Any:
-    page.wait_for_load_state("networkidle")
-    box = page.locator("input.md-search__input")
-    box.click()
-    page.wait_for_load_state("networkidle")  # the index is asked for on the first click
-    box.press_sequentially(words)
-    results = page.locator(".md-search-result__item")
-    results.first.wait_for(timeout=10_000)
-    return results
-
-
-def test_search_finds_a_paper_and_leads_to_it(visit: Visit) -> None:
-    """Typing words of a title gives the paper first."""
-    results = search(visit.open("index.html"), "quantization hurts reasoning")
-    assert "Quantization Hurts Reasoning" in results.first.inner_text()
-    link = results.first.locator("a").first
-    assert "papers/liu2025quantization.html" in str(link.get_attribute("href"))
-
-
-@pytest.mark.parametrize("words", ["window pwned", "onerror", "not bold", "backslash", "pipe"])
-def test_hostile_titles_are_text_in_search_results(visit: Visit, words: str) -> None:
-    """The list of results is made as HTML by a script: nothing of a title may come alive there."""
-    page = visit.open("index.html")
-    results = search(page, words)
-    assert results.count() > 0
-    assert page.locator(".md-search-result script, .md-search-result img").count() == 0
-    assert page.locator(".md-search-result a[href^='javascript:']").count() == 0
-
-
 def test_dark_mode_can_be_chosen_and_stays(visit: Visit) -> None:
     """The button changes the colours, and the next page keeps the choice."""
     page = visit.open("index.html")
@@ -177,14 +148,3 @@ def test_every_link_within_the_site_leads_to_a_page(site: Path) -> None:
                 if not (target.is_file() or (target / "index.html").is_file()):
                     missing.add((path.name, href))
     assert missing == set()
-
-
-def test_the_site_can_be_read_from_disk(browser: Any, site: Path) -> None:
-    """Opening index.html as a file shows the page with its style, and links lead to pages."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto((site / "index.html").as_uri())
-    page.locator("article a", has_text="Shorter").first.click()
-    page.wait_for_url("**/branches/shorter.html")
-    assert page.locator("h1").evaluate("e => e.firstChild.textContent").strip() == "Shorter"
-    context.close()

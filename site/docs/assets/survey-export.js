@@ -19,14 +19,8 @@
 
   let entries; // fetched once, when they are first asked for
   kb.bibtex = async (papers, url) => {
-    entries ??= await kb.fetchJson(url);
+    entries ??= await kbJson(url);
     return papers.filter(({ key }) => Object.hasOwn(entries, key)).map(({ key }) => entries[key]).join("\n");
-  };
-
-  kb.fetchJson = async (url) => {
-    const answer = await fetch(url);
-    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-    return answer.json();
   };
 
   kb.save = (name, type, text) => {

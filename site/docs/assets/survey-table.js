@@ -13,11 +13,10 @@
 
   let data;
   try {
-    data = await kb.fetchJson(app.dataset.papers);
+    data = await kbJson(app.dataset.papers);
   } catch {
     const link = Object.assign(document.createElement("a"), { href: `${root}taxonomy.html`, textContent: "by branch" });
-    const why = location.protocol === "file:" ? "A browser reads them only from a server (kb serve), not from a file." : "Try again.";
-    status.replaceChildren(`The papers could not be loaded. ${why} They also stand in plain tables `, link, ".");
+    status.replaceChildren("The papers could not be loaded. They also stand in plain tables ", link, ".");
     return;
   }
   const papers = kb.readPapers(data);
