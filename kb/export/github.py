@@ -18,12 +18,22 @@ MOST = 20_000
 """Characters of a text. GitHub takes 65,536 in a body, and a body is put together from several of ours."""
 _LONGEST = 300
 _TELLING = re.compile(r"&#(?:64|35);")
+_WORKING = re.compile(r"[@#]|\bGH(?=-)|:(?=//)", re.I)
+_BRACKETS = str.maketrans("[]", "()")
 _TICKS = re.compile(r"`+")
 
 
 def for_github(text: str, most: int = _LONGEST) -> str:
     """One line that shows as `text`, wherever in a body it stands; links nothing and calls nobody."""
     return _TELLING.sub(lambda match: f"{match.group()}&#8203;", escape_markdown(shortened(text, most)))
+
+
+def for_title(text: str, most: int = 200) -> str:
+    """`text` in the title of a pull request, which becomes a commit message as well.
+
+    There is no markup in a title. But ``[skip ci]`` in a commit message stops workflows, and ``fixes #1`` closes an issue.
+    """
+    return _WORKING.sub(lambda match: f"{match.group()}\u200b", shortened(text, most)).translate(_BRACKETS)
 
 
 def code(text: str, most: int = _LONGEST) -> str:

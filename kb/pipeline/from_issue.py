@@ -59,6 +59,7 @@ def answer(config: Config, issue: Issue, progress: Progress = no_progress) -> An
         KbError: the knowledge base itself cannot be read or written.
     """
     forms = load_forms(config.root)
+    filled: Filled | None = None
     try:
         filled = read_body(issue.body, forms)
         if filled is None or not issue.open:
@@ -71,7 +72,7 @@ def answer(config: Config, issue: Issue, progress: Progress = no_progress) -> An
         outcome = _unfit((error, *error.others))
     except UpstreamError as error:
         outcome = _later(error)
-    return _say(issue, outcome)
+    return _say(issue, outcome, filled)
 
 
 def _carry_out(config: Config, issue: Issue, filled: Filled, progress: Progress) -> Outcome:
@@ -111,29 +112,31 @@ _GREETINGS = {
 }
 
 
-def _say(issue: Issue, outcome: Outcome) -> Answer:
+def _say(issue: Issue, outcome: Outcome, filled: Filled | None = None) -> Answer:
     told = "; ".join(line_as_text(line) for line in outcome.lines) or outcome.title
     changed = outcome.kind is Kind.CHANGE
     return Answer(
         number=issue.number,
         outcome=outcome.kind,
         branch=issue.branch,
-        title=shortened(outcome.title, 200) if changed else "",
-        body=_body(issue, outcome.lines) if changed else "",
+        title=outcome.title if changed else "",
+        body=_body(issue, outcome.lines, filled) if changed and filled else "",
         reply=_reply(outcome),
         line=f"issue {issue.number}: {outcome.kind.value}: {shortened(told, 500)}",
         exit_code=outcome.exit_code,
     )
 
 
-def _body(issue: Issue, lines: Iterable[Line]) -> str:
+def _body(issue: Issue, lines: Iterable[Line], filled: Filled) -> str:
+    labels = filled.form.labels
+    asked = "\n\n".join(f"{labels[name]}\n{said}" for name, said in filled.answers.items() if said)
     parts = [
         f"Closes #{issue.number}.",
         "\n".join(f"- {line_as_markdown(line)}" for line in lines),
-        f"Asked for by {for_github(issue.author)}. The issue as it was read:",
-        quoted(issue.body),
+        f"Asked for by {for_github(issue.author)}, in these words:",
+        quoted(asked, 4_000),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts) + "\n\n"
 
 
 def _reply(outcome: Outcome) -> str:

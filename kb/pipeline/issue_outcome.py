@@ -33,7 +33,7 @@ class Outcome:
     """What became of it.
 
     Attributes:
-        title: of the pull request; else what is to be said in some words.
+        title: of the pull request, as it may stand there; else what is to be said in some words.
         lines: what is to be said in full; parts from the issue are escaped by what writes them.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.export.github import Code
+from kb.export.github import Code, for_title
 from kb.ids import ArxivId, parse_arxiv_id
 from kb.pipeline import edit
 from kb.pipeline.issue_event import Issue
@@ -201,4 +201,4 @@ def _made(config: Config, key: str, branch: str | None, issue: Issue) -> Outcome
         lines.append(("It was withdrawn.",))
     if branch is not None:
         lines.append(("It is proposed for ", Code(branch), "."))
-    return Outcome(Kind.CHANGE, f"Paper suggested in #{issue.number}: {paper.title}", tuple(lines))
+    return Outcome(Kind.CHANGE, f"Paper suggested in #{issue.number}: {for_title(paper.title)}", tuple(lines))

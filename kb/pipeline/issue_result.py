@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.export.github import Code
+from kb.export.github import Code, for_title
 from kb.link.adds_up import doubts
 from kb.pipeline.issue_event import Issue
 from kb.pipeline.issue_forms import Filled
@@ -69,7 +69,11 @@ def reported(config: Config, issue: Issue, filled: Filled) -> Outcome:
             f"It counts as doubtful (certainty {row.certainty.value}) until a person has compared it with its source.",
         ),
     )
-    return Outcome(Kind.CHANGE, f"Result reported in #{issue.number}: {row.benchmark} of {row.model}", lines)
+    return Outcome(
+        Kind.CHANGE,
+        f"Result reported in #{issue.number}: {for_title(row.benchmark)} of {for_title(row.model)}",
+        lines,
+    )
 
 
 def _own_source(issue: Issue) -> ResultSource:
