@@ -217,16 +217,18 @@ def test_every_kb_in_a_workflow_exists(line: str) -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_can_be_run_and_stop_at_the_first_mistake(path: Path) -> None:
-    assert path.stat().st_mode & 0o111
+def test_scripts_stop_at_the_first_mistake(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
 
 
 def test_scripts_are_called_where_they_are() -> None:
+    """With bash before them: whether a file may be run is lost where `kb init` copies it."""
     called = {
-        name for _, step in steps() for name in re.findall(r"\.github/scripts/(\S+\.sh)", step.get("run", ""))
+        name
+        for _, step in steps()
+        for name in re.findall(r"bash \.github/scripts/(\S+\.sh)", step.get("run", ""))
     }
     assert called == {path.name for path in SCRIPTS}
 
