@@ -1,3 +1,3 @@
-"""kb: a living survey of efficient reasoning in language models that checks its own claims."""
+"""kb: living surveys that check their own claims."""
 
 __version__ = "0.1.0"

@@ -123,28 +123,55 @@ def apply(state: Any, dry_run: bool, words_only: bool, as_json: bool) -> int:
 
 
 @classify.command(
-    epilog=examples("kb classify train --data labelled", "kb classify train --data DIR --out weights")
+    epilog=examples(
+        "kb classify train",
+        "kb classify train --words-only",
+        "kb classify train --data DIR --out weights",
+    )
 )
-@data_option
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of labelled papers (gold_labels_dev.jsonl and its neighbours).  [default: the confirmed labels here]",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write the weights [default: into kb itself].",
+    help="Where to write the weights.  [default: weights/; with --data into kb itself]",
 )
+@words_option
 @click.pass_obj
-def train(state: Any, data: Path, out: Path | None) -> int:
-    """Train the classifier on labelled papers. The same data give the same weights."""
-    from kb.cli_output import SyncProgress
-    from kb.pipeline import classify_data as run
+def train(state: Any, data: Path | None, out: Path | None, words_only: bool) -> int:
+    """Train the classifier: on the labels that people confirmed in the records, or on the papers of --data.
 
+    In a survey of another field this is what makes it speak; it wants 20 papers with a confirmed branch of the first facet.
+    kb.toml has to name the folder: [classify] weights = "weights". The same data give the same weights.
+    """
+    from kb.cli_output import SyncProgress
+
+    config = state.config()
     with SyncProgress() as progress:
-        classifier, files = run.train_weights(
-            state.config(), data, out, progress=lambda done, total: progress("embedding", done, total)
-        )
+
+        def step(done: int, total: int) -> None:
+            progress("embedding", done, total)
+
+        if data is None:
+            from kb.pipeline.classify_own import train_on_records
+
+            classifier, files, notices = train_on_records(config, out, words_only=words_only, progress=step)
+        elif words_only:
+            raise UsageError("--words-only goes with the labels of the records", fix="leave --data out")
+        else:
+            from kb.pipeline.classify_data import train_weights
+
+            (classifier, files), notices = train_weights(config, data, out, progress=step), []
+    _notices(notices)
     for name, head in classifier.words.items():
         click.echo(f"{name}: {len(head.rows)} papers, {len(head.classes)} classes")
     for file in files:
         click.echo(f"wrote {file}")
+    if data is None and config.settings.classify.weights is None:
+        click.echo(f'next: [classify] weights = "{files[0].parent.name}" in kb.toml, then kb classify apply')
     return EXIT_OK
 
 

@@ -45,6 +45,22 @@ _HEADINGS = {
 }
 
 
+def facets_asked(taxonomy: Taxonomy) -> dict[str, str]:
+    """The facet that each of the classifier's questions (direction, stage, scope) is about, in this taxonomy.
+
+    A taxonomy with a facet called `direction` has them by name. In another field the first facet is the survey's own way
+    of sorting, and so its direction; the next one takes the place of the stage.
+    """
+    ids = [facet.id for facet in taxonomy.facets]
+    if "direction" in ids:
+        return {name: name for name in ("direction", "stage", "scope") if name in ids}
+    found = {"direction": ids[0]}
+    others = [name for name in ids[1:] if name != "scope"]
+    if others:
+        found["stage"] = others[0]
+    return found | ({"scope": "scope"} if "scope" in ids[1:] else {})
+
+
 class Part(StrEnum):
     """Which file a paper comes from, and so what its label is worth."""
 
@@ -95,7 +111,7 @@ def branches_of(heading: str, taxonomy: Taxonomy) -> tuple[str, ...]:
     """The branches that a heading path "A > B" speaks of."""
     path = tuple(part.strip() for part in heading.split(">"))
     for part in reversed(path):
-        if known := _HEADINGS.get(normal_title(part)):
+        if (known := _HEADINGS.get(normal_title(part))) and known in taxonomy.branches:
             return (known,)
     return taxonomy.branches_for(path)
 
@@ -169,8 +185,10 @@ def _labelled(row: Mapping[str, Any], meta: Mapping[str, Any], part: Part, taxon
 def of_taxonomy(taxonomy: Taxonomy) -> list[Example]:
     """Each branch's own description, as a paper in that branch: what keeps a branch with few papers from being mute."""
     found = []
+    asked = {facet: question for question, facet in facets_asked(taxonomy).items()}
     for placed in taxonomy.branches.values():
-        if placed.facet not in {"direction", "stage"}:
+        question = asked.get(placed.facet)
+        if question not in {"direction", "stage"}:
             continue
         text = " ".join((placed.branch.description, *(f"{alias}." for alias in placed.branch.aliases)))
         top = placed.id.split("/", 1)[0]
@@ -178,9 +196,9 @@ def of_taxonomy(taxonomy: Taxonomy) -> list[Example]:
             Example(
                 document=Document(placed.title, text),
                 part=Part.TAXONOMY,
-                direction=top if placed.facet == "direction" else None,
-                branches=(placed.id,) if placed.facet == "direction" and placed.depth else (),
-                stage=top if placed.facet == "stage" else None,
+                direction=top if question == "direction" else None,
+                branches=(placed.id,) if question == "direction" and placed.depth else (),
+                stage=top if question == "stage" else None,
                 weight=0.3,
             )
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kb.classify.data import SCOPES, Example, Part
+from kb.classify.data import Example, Part, facets_asked
 from kb.classify.explain import place_name
 from kb.classify.model import Classifier
 from kb.classify.predict import Prediction
@@ -34,10 +34,9 @@ def confirmed_example(paper: Paper, document: Document, taxonomy: Taxonomy) -> E
             facets.setdefault(facet, []).append(branch)
     if not facets:
         return None
-    direction = facets.get("direction", [])
+    asked = facets_asked(taxonomy)
+    direction, stage, scope = (facets.get(asked.get(name, ""), []) for name in ("direction", "stage", "scope"))
     top = direction[0].split("/", 1)[0] if direction else None
-    stage = facets.get("stage", [])
-    scope = facets.get("scope", [])
     return Example(
         document=document,
         part=Part.PERSON,
@@ -45,7 +44,7 @@ def confirmed_example(paper: Paper, document: Document, taxonomy: Taxonomy) -> E
         direction=top,
         branches=tuple(b for b in direction if "/" in b and b.startswith(f"{top}/")),
         stage=stage[0].split("/", 1)[0] if stage else None,
-        scope=scope[0] if scope and scope[0] in SCOPES else None,
+        scope=scope[0] if scope else None,
         weight=WORTH,
     )
 

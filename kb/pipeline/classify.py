@@ -27,7 +27,6 @@ from kb.records.taxonomy import Taxonomy
 from kb.text import one_line
 
 OWN = "kb-classifier/"
-_FACETS = ("direction", "stage", "scope")
 _MOST_EVIDENCE = 4
 
 
@@ -99,7 +98,9 @@ def with_corrections(voice: Voice, store: Store, documents: Mapping[str, Documen
     if not found:
         return voice
     vectors = voice.vectors([example.document for example in found])
-    return Voice(relearn(voice.classifier, found, vectors), voice.embedder, voice.notices)
+    return Voice(
+        relearn(voice.classifier, found, vectors), voice.embedder, voice.notices, facets=voice.facets
+    )
 
 
 def predict_records(
@@ -125,12 +126,13 @@ class ApplyReport:
     notices: list[str] = field(default_factory=list)
     source: str = LABEL_SOURCE
     dry_run: bool = False
+    facet: str = "direction"
 
     def __str__(self) -> str:
         verb = "would change" if self.dry_run else "changed"
         return (
             f"{self.source}: {self.proposals} proposals for {self.records} records, "
-            f"{self.without_direction} without a direction; {verb} {len(self.changed)} records; "
+            f"{self.without_direction} without a {self.facet}; {verb} {len(self.changed)} records; "
             f"{len(self.relevance)} candidates ranked"
         )
 
@@ -149,10 +151,15 @@ def apply(
     """
     with locked(config):
         store = open_store(config)
+        first = store.taxonomy.facets[0]
         voice = open_voice(config, words_only=words_only, embedder=embedder)
         predictions, taught = predict_records(store, voice, progress)
         report = ApplyReport(
-            records=len(store.library), notices=taught.notices, source=taught.source, dry_run=dry_run
+            records=len(store.library),
+            notices=taught.notices,
+            source=taught.source,
+            dry_run=dry_run,
+            facet=first.title.lower(),
         )
         writes: dict[str, str] = {}
         for key, paper in store.library.items():
@@ -160,7 +167,7 @@ def apply(
             own = [label for label in changed.labels if _is_own(label)]
             report.proposals += len(own)
             report.without_direction += not any(
-                store.taxonomy.facet_of(label.branch) == "direction" for label in changed.labels
+                store.taxonomy.facet_of(label.branch) == first.id for label in changed.labels
             )
             if changed != paper:
                 writes[key] = render_record(changed, store.text(key), file=f"papers/{key}.yaml")
@@ -196,9 +203,8 @@ def with_proposals(paper: Paper, prediction: Prediction, taxonomy: Taxonomy, sou
     }
     refused = {label.branch for label in others if label.state is AssignmentState.REJECTED}
     proposals = []
-    for facet in _FACETS:
-        found = prediction.facets.get(facet)
-        if found is None or facet in settled:
+    for facet, found in prediction.facets.items():
+        if facet in settled:
             continue
         for branch, probability in found.proposed:
             if taxonomy.facet_of(branch) != facet or refused & set(taxonomy.ancestors(branch)):
@@ -224,6 +230,8 @@ def _evidence(lines: Sequence[str]) -> list[str]:
 
 
 def _relevance(store: Store, voice: Voice) -> dict[str, float]:
+    if "relevance" not in voice.classifier.words:  # nobody taught it what does not belong here
+        return {}
     texts = _abstract_texts(store.config)
     waiting = [candidate for candidate in store.candidates if candidate.title]
     documents = [

@@ -142,15 +142,23 @@ def train_weights(
         reliability={"direction": reliability(gold), "branch": 0.8, "stage": 0.8, "scope": 0.8},
         facts={"data": dict(corpus.digests), "papers": count(corpus.items)},
     )
+    return classifier, write_weights(classifier, out or WEIGHTS)
+
+
+def write_weights(classifier: Classifier, folder: Path) -> list[Path]:
+    """The two files of a classifier.
+
+    Raises:
+        KbError: the folder cannot be written.
+    """
     numbers, meaning = dump_classifier(classifier)
-    folder = out or WEIGHTS
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / NUMBERS).write_bytes(numbers)
         write_atomic(folder / MEANING, meaning)
     except OSError as error:
         raise KbError(f"cannot be written: {error.strerror or error}", file=folder) from error
-    return classifier, [folder / NUMBERS, folder / MEANING]
+    return [folder / NUMBERS, folder / MEANING]
 
 
 # Measuring

@@ -11,7 +11,7 @@ from kb.config import Config
 from kb.pipeline.classify import predict_records
 from kb.pipeline.store import Store, open_store
 from kb.pipeline.triage_session import Learned
-from kb.pipeline.voice import Voice, open_voice
+from kb.pipeline.voice import ForeignWeightsError, Voice, open_voice
 from kb.records.library import Library
 from kb.records.models import Paper
 
@@ -28,6 +28,7 @@ class ClassifierLearner:
     def __init__(self, voice: Voice | None = None) -> None:
         self._voice = voice
         self._last: Mapping[str, Prediction] | None = None
+        self._mute = False
 
     def __call__(self, config: Config, before: Mapping[str, Paper], facets: Iterable[str]) -> Learned:
         """Learn from the records as they are now, and compare.
@@ -36,8 +37,14 @@ class ClassifierLearner:
             before: the records that were decided about, as they were.
         """
         store = open_store(config)
+        if self._mute:
+            return Learned()
         if self._voice is None:
-            self._voice = open_voice(config)
+            try:
+                self._voice = open_voice(config)
+            except ForeignWeightsError as error:  # people can decide without it, and are told once
+                self._mute = True
+                return Learned((str(error),), {})
         old = self._last or predict_records(_with(store, before), self._voice)[0]
         new, taught = predict_records(store, self._voice)
         self._last = new

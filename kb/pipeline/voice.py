@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kb.classify.data import branches_of
+from kb.classify.data import branches_of, facets_asked
 from kb.classify.embed import CachedEmbedder, Embedder, EmbedderError, Progress, SentenceEmbedder
 from kb.classify.model import LABEL_SOURCE, Classifier
 from kb.classify.moved import moved
@@ -17,7 +17,7 @@ from kb.classify.remember import PredictionCache
 from kb.classify.saved import MEANING, NUMBERS, WEIGHTS, load_classifier
 from kb.classify.text import MAX_CHARS, Document
 from kb.config import Config
-from kb.errors import DataError
+from kb.errors import DataError, UsageError
 from kb.records.taxonomy import Taxonomy, load_taxonomy
 
 WORDS_ONLY = f"{LABEL_SOURCE}-words"
@@ -29,12 +29,14 @@ class Voice:
 
     Attributes:
         kept: what it said before; None for a classifier that people are teaching.
+        facets: the facet of the taxonomy that each of the classifier's questions is about, where it has another name.
     """
 
     classifier: Classifier
     embedder: Embedder | None
     notices: list[str] = field(default_factory=list)
     kept: PredictionCache | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
 
     def vectors(self, documents: Sequence[Document], progress: Progress | None = None) -> np.ndarray | None:
         """Embeddings; None, and a notice, if the model cannot be loaded. Nothing else is lost."""
@@ -53,7 +55,17 @@ class Voice:
         keys: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
-        """What the classifier says of each document, or said of it before."""
+        """What the classifier says of each document, or said of it before, by the facets of the taxonomy."""
+        said = self._predict(documents, keys, progress)
+        return [self._named(each) for each in said] if any(a != b for a, b in self.facets.items()) else said
+
+    def _named(self, said: Prediction) -> Prediction:
+        named = {self.facets.get(name, name): facet for name, facet in said.facets.items()}
+        return replace(said, facets={name: replace(facet, facet=name) for name, facet in named.items()})
+
+    def _predict(
+        self, documents: Sequence[Document], keys: Mapping[str, str] | None, progress: Progress | None
+    ) -> list[Prediction]:
         if self.kept is None:
             return self.classifier.predict(documents, self.vectors(documents, progress), keys)
         model = self.embedder.name if self.embedder is not None else None
@@ -62,7 +74,7 @@ class Voice:
         new = [document for document, said in zip(documents, known, strict=True) if said is None]
         vectors = self.vectors(new, progress)
         if model is not None and self.embedder is None:
-            return self.predict(documents, keys, progress)  # all by words alone, not some
+            return self._predict(documents, keys, progress)  # all by words alone, not some
         answers = self.classifier.predict(new, vectors, keys)
         if new:
             self.kept.write(new, model, records, answers)
@@ -80,24 +92,44 @@ def open_voice(config: Config, *, words_only: bool = False, embedder: Embedder |
 
     Raises:
         DataError: its weights are missing or damaged.
+        ForeignWeightsError: they sort papers into branches that this taxonomy does not have.
     """
     settings = config.settings.classify
     folder = config.root / settings.weights if settings.weights else WEIGHTS
-    classifier = moved(load_classifier(folder), load_taxonomy(config.taxonomy_path))
+    taxonomy = load_taxonomy(config.taxonomy_path)
+    classifier = moved(load_classifier(folder), taxonomy)
+    _stop_at_foreign(classifier, taxonomy, settings.weights)
+    asked = facets_asked(taxonomy)
     kept = PredictionCache(
         config.state_dir / "cache" / "predictions.sqlite",
         (folder / NUMBERS, folder / MEANING, config.taxonomy_path),
     )
-    if words_only:
-        return Voice(classifier, None, kept=kept)
+    if words_only or classifier.model is None:  # trained on words alone
+        return Voice(classifier, None, kept=kept, facets=asked)
     chosen = embedder or default_embedder(config)
     if classifier.model != chosen.name:
         notice = (
             f"the weights in {folder.name}/ belong to {classifier.model}, not to {chosen.name}; "
             f"falling back to {WORDS_ONLY} (fix: kb classify train --data DIR --out weights, and name the folder in kb.toml)"
         )
-        return Voice(classifier, None, [notice], kept)
-    return Voice(classifier, chosen, kept=kept)
+        return Voice(classifier, None, [notice], kept, asked)
+    return Voice(classifier, chosen, kept=kept, facets=asked)
+
+
+class ForeignWeightsError(UsageError):
+    """A classifier of another field: it would sort papers into branches that are not here."""
+
+
+def _stop_at_foreign(classifier: Classifier, taxonomy: Taxonomy, weights: str | None) -> None:
+    head = classifier.words.get("direction")
+    known = [name for name in head.classes if name in taxonomy.branches] if head else []
+    if head and 2 * len(known) > len(head.classes):
+        return
+    learned = ", ".join(head.classes) if head else "nothing"
+    raise ForeignWeightsError(
+        f"{weights or 'the weights that come with kb'} sort papers into {learned}, and taxonomy.yaml has other branches",
+        fix="confirm labels with kb triage, then kb classify train learns from them",
+    )
 
 
 def default_embedder(config: Config) -> Embedder:

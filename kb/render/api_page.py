@@ -109,10 +109,11 @@ def llms_txt(given: ApiInput) -> str:
     reviews = sum(
         paper.review is not None and paper.review.state == "done" for paper in given.papers.values()
     )
-    summary = (
-        f"> A living survey of efficient reasoning in language models: {len(given.papers):,} papers, {reviews:,} reviews, "
-        f"{len(given.findings.judged):,} claims held against {len(given.findings.results.rows):,} reported results."
-    )
+    claims, figures = len(given.findings.judged), len(given.findings.results.rows)
+    counts = f"{len(given.papers):,} papers, {reviews:,} reviews"
+    if claims:
+        counts += f", {claims:,} claims held against {figures:,} reported results"
+    summary = f"> {_words(given.settings.description or 'A living survey.')} {counts}."
     branches = [branch for facet in given.facets for branch in walk(tuple(facet.branches))]
     papers = [given.views[key] for key in sorted(given.papers)]
     return (

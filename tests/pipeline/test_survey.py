@@ -257,15 +257,15 @@ def test_the_command_says_what_it_did_and_an_unknown_branch_is_named(
     assert "there is no branch 'smaller/quantisation' (fix: such as smaller/quantization)" in wrong.err
 
 
-def test_a_folder_without_the_templates_is_told_what_to_restore(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_template_that_a_survey_does_not_have_comes_with_kb(tmp_path: Path) -> None:
+    """Its own counts where it has one; the others are those of the program."""
     make_library(tmp_path / "made", 12)
-    (tmp_path / "made" / "templates" / "latex" / "survey.tex.j2").unlink()
-    with pytest.raises(
-        Exception, match=r"templates/latex/survey\.tex\.j2: there is no such template .*restore"
-    ):
-        survey(load_config(tmp_path / "made"))
+    latex = tmp_path / "made" / "templates" / "latex"
+    (latex / "survey.tex.j2").unlink()
+    config = load_config(tmp_path / "made", {})
+    ours = survey(config).pack.files["survey.tex"]
+    (latex / "survey.tex.j2").write_text("% mine\n")
+    assert ours != survey(config, force=True).pack.files["survey.tex"] == "% mine\n"
 
 
 # LaTeX
