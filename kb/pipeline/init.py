@@ -180,7 +180,7 @@ def _texts(new: NewSurvey) -> dict[str, str]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"quoted": _quoted, "markdown": escape_markdown}
+    environment.filters |= {"quoted": _quoted, "slug": _slug_text, "markdown": escape_markdown}
     texts = {
         path: environment.get_template(name).render(values) if name.endswith(".j2") else read_utf8(STARTER / name)
         for name, path in _FILES.items()
@@ -228,6 +228,14 @@ def _check(new: NewSurvey) -> None:
 def _quoted(text: str) -> str:
     """Text in double quotes, as TOML, YAML and JSON read it alike."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# Words that some YAML readers take for a truth or for nothing.
+_AMBIGUOUS = frozenset("y n yes no on off true false null".split())
+
+
+def _slug_text(slug: str) -> str:
+    return _quoted(slug) if slug in _AMBIGUOUS else slug
 
 
 def _slug(text: str) -> str:

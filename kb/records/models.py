@@ -187,7 +187,7 @@ class Assignment(Value):
     """A paper's place in the taxonomy, and who says so. Only a person confirms or rejects.
 
     Attributes:
-        branch: the full id of a branch of taxonomy.yaml, such as smaller/quantization.
+        branch: the full id of a branch of taxonomy.yaml, the path of ids that leads to it.
         by: person, where you say so yourself.
         source: the list's name, the person's name, or the classifier's version.
         state: confirmed or rejected, once a person has looked.

@@ -31,11 +31,11 @@ Slug = Annotated[
 
 
 class Branch(Value):
-    """One place in a facet. Its full id is the path of slugs from its facet's top branch: ``smaller/quantization``.
+    """One place in a facet. Its full id is the path of slugs from its facet's top branch: ``structure/folding``.
 
     `aliases` are headings, collection names or tags under which lists file the same papers; matching ignores case and
-    punctuation. An alias may name its parent to be exact: "Make Long CoT Short > SFT-based Methods".
-    `cues` are phrases that a paper of this branch is likely to use: what `kb classify` looks for. "quantiz*" stands for
+    punctuation. An alias may name its parent to be exact: "Structure > Folding".
+    `cues` are phrases that a paper of this branch is likely to use: what `kb classify` looks for. "predict*" stands for
     every word that begins so.
 
     Attributes:

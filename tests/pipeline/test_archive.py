@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
 import subprocess
 import zipfile
@@ -18,7 +19,7 @@ from kb.pipeline.archive import MANIFEST, Content, verify_archive, write_archive
 FILES: dict[str, Content] = {
     "README.md": b"# Read me\n",
     "site/index.html": b"<p>" + b"x" * 3_000_000,
-    "base/papers/ü 王.yaml": "title: \"ü\"\n".encode(),
+    "base/papers/ü 王.yaml": 'title: "ü"\n'.encode(),
     "base/empty": b"",
 }
 NOON = 1_769_860_800
@@ -77,7 +78,10 @@ def test_a_whole_archive_is_what_its_list_says(archive: Path) -> None:
     """Every file is counted, nothing is wrong."""
     found = verify_archive(archive)
     assert found.problems == ()
-    assert (found.files, found.bytes) == (4, sum(len(data) for data in FILES.values() if isinstance(data, bytes)))
+    assert (found.files, found.bytes) == (
+        4,
+        sum(len(data) for data in FILES.values() if isinstance(data, bytes)),
+    )
     assert found.sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
@@ -96,7 +100,10 @@ TOP = "survey-2026-01-31"
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda held: held.update({f"{TOP}/README.md": b"# Read you\n"}), "README.md: is not what the list says"),
+        (
+            lambda held: held.update({f"{TOP}/README.md": b"# Read you\n"}),
+            "README.md: is not what the list says",
+        ),
         (lambda held: held.pop(f"{TOP}/base/empty"), "base/empty: is missing"),
         (lambda held: held.update({f"{TOP}/site/evil.js": b"x"}), "site/evil.js: is not in the list"),
         (lambda held: held.update({"elsewhere": b"x"}), "elsewhere: lies outside of"),
@@ -116,6 +123,8 @@ def test_every_change_is_found(archive: Path, change: Callable[[dict[str, bytes]
 
 def test_a_flipped_bit_is_found(archive: Path) -> None:
     """In the middle of the packed bytes of one file."""
+    noise = random.Random(0).randbytes(5_000)
+    write_archive(archive, {"site/index.html": noise, "b": b""}, top="t", seconds=NOON)
     data = bytearray(archive.read_bytes())
     at = data.index(b"site/index.html") + 900
     data[at] ^= 0x40
