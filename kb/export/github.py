@@ -23,9 +23,15 @@ _BRACKETS = str.maketrans("[]", "()")
 _TICKS = re.compile(r"`+")
 
 
-def for_github(text: str, most: int = _LONGEST) -> str:
-    """One line that shows as `text`, wherever in a body it stands; links nothing and calls nobody."""
-    return _TELLING.sub(lambda match: f"{match.group()}&#8203;", escape_markdown(shortened(text, most)))
+def for_github(text: str, most: int = _LONGEST, *, inside: bool = False) -> str:
+    """One line that shows as `text`, wherever in a body it stands; links nothing and calls nobody.
+
+    Args:
+        inside: something stands before it on its line, so that it begins no list and no heading.
+    """
+    before = "." * inside
+    escaped = escape_markdown(before + shortened(text, most))[len(before) :]
+    return _TELLING.sub(lambda match: f"{match.group()}&#8203;", escaped)
 
 
 def for_title(text: str, most: int = 200) -> str:
@@ -92,10 +98,10 @@ class Section:
 
 def line_as_markdown(line: Line) -> str:
     """A line in GitHub's Markdown."""
-    return "".join(map(_part, line))
+    return "".join(_part(part, inside=number > 0) for number, part in enumerate(line))
 
 
-def _part(part: str | Code | Link) -> str:
+def _part(part: str | Code | Link, *, inside: bool) -> str:
     if isinstance(part, Code):
         return code(part.text)
     if isinstance(part, Link):
@@ -106,7 +112,7 @@ def _part(part: str | Code | Link) -> str:
         )
     # White space at the ends stands between this part and the next.
     before, after = " " * part[:1].isspace(), " " * part[-1:].isspace()
-    words = for_github(part)
+    words = for_github(part, inside=inside)
     return f"{before}{words}{after}" if words else before
 
 

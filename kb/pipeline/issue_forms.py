@@ -119,7 +119,7 @@ def read_body(body: str, forms: Sequence[Form]) -> Filled | None:
     text = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     headings = _headings(text)
     form = max(forms, key=lambda each: _matched(each, headings), default=None)
-    if form is None or _matched(form, headings) < min(2, len(form.labels)):
+    if form is None or not _is_of(form, headings):
         return None
     return Filled(form, _answers(form, headings, text.split("\n")))
 
@@ -143,6 +143,12 @@ def _headings(text: str) -> _Headings:
 def _matched(form: Form, headings: _Headings) -> int:
     labels = set(form.labels.values())
     return len({text for text, _, _ in headings if text in labels})
+
+
+def _is_of(form: Form, headings: _Headings) -> bool:
+    """The first question stands in it, which no other form has, or several others."""
+    first = next(iter(form.labels.values()))
+    return any(text == first for text, _, _ in headings) or _matched(form, headings) > 1
 
 
 def _answers(form: Form, headings: _Headings, lines: list[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from kb.pipeline.issue_forms import Filled
 from kb.pipeline.issue_outcome import Kind, Outcome, record
 from kb.pipeline.issue_standing import record_of
 from kb.pipeline.store import Store, locked, open_store
+from kb.records.claims import Metric
 from kb.records.files import read_if_there, write_all
 from kb.records.problems import in_words
 from kb.records.results import Certainty, ReportedResult, Results, ResultSource, SourceKind, Vocabulary
@@ -108,7 +109,7 @@ def _row(filled: Filled, source: str, issue: Issue, words: Vocabulary) -> Report
                 refuse(name, f"{said[:40]!r} is no number", "write a plain one such as 41.8")
         elif name in filled.form.required:
             refuse(name, "is empty", "write a number such as 41.8")
-    values["metric"] = filled.line("metric")
+    values["metric"] = tuple(Metric)[filled.chosen("metric")].value
     values["place"] = filled.line("place") or None
     if values["place"] is None:
         refuse("place", "is empty", "write the table, or the address of code or logs")

@@ -77,9 +77,9 @@ def test_hostile_text_shows_as_it_was_written(text: str) -> None:
 @given(st.text())
 def test_any_text_shows_as_it_was_written(text: str) -> None:
     """Of any characters, within the length."""
-    seen, elements = shown(f"x {for_github(text)} x")
+    seen, elements = shown(f"x{for_github(text)}x")
     assert elements == set()
-    assert seen.replace("\u200b", "") == visible(f"x {shortened(text, 300)} x").replace("\u200b", "")
+    assert seen.replace("\u200b", "") == f"x{shortened(text, 300)}x".replace("\u200b", "")
 
 
 def test_nobody_is_called_and_nothing_is_linked() -> None:
@@ -131,6 +131,20 @@ def test_parts_of_a_line_keep_the_space_between_them() -> None:
         line_as_markdown(("a ", Code("b"), " c ", Link("d", "https://e.example")))
         == "a `b` c [d](https://e.example)"
     )
+
+
+@given(st.lists(st.text(max_size=50), min_size=1, max_size=4))
+def test_parts_of_a_line_are_text_wherever_they_stand(parts: list[str]) -> None:
+    """Between code and at the start, whatever they begin with."""
+    line = [each for part in parts for each in (part, Code("c"))]
+    _, elements = shown(f"- {line_as_markdown(tuple(line))}")
+    assert elements <= {
+        "bullet_list_open",
+        "bullet_list_close",
+        "list_item_open",
+        "list_item_close",
+        "code_inline",
+    }
 
 
 @given(st.lists(st.text(max_size=400), max_size=200), st.integers(200, 3_000))

@@ -41,7 +41,9 @@ def base(base: KnowledgeBase) -> KnowledgeBase:
 def online(base: KnowledgeBase, arxiv: ArxivServer) -> KnowledgeBase:
     """The same with an arXiv that knows one paper more."""
     base.configure(arxiv=arxiv.url)
-    arxiv.papers.append(paper("2505.00001", TITLE, "Ada Almeida", "Bo Chen", published="2025-05-01"))
+    arxiv.papers.append(
+        paper("2505.00001", TITLE, "Ada Almeida", "Bo Chen", published="2025-05-01T00:00:00Z")
+    )
     return base
 
 
@@ -181,8 +183,7 @@ def test_a_paper_of_which_too_little_is_known_waits(base: KnowledgeBase) -> None
 
 def test_a_candidate_that_somebody_suggests_is_accepted(online: KnowledgeBase) -> None:
     """What waits already becomes a record as `kb accept` would make it."""
-    listed = online.root.parent / "list.txt"
-    listed.write_text("")
+    online.path(KEY).unlink()
     online.configure(
         arxiv=online.config.settings.sources.arxiv.base_url,
         queries='[[sources.arxiv.queries]]\nname = "exit"\nquery = "ti:exit"\n',
@@ -611,12 +612,12 @@ def test_a_bare_body_can_be_tried_out(base: KnowledgeBase) -> None:
     assert (base.root.parent / "out" / "title.txt").read_text() == f"Label reported in #7: {KEY}"
     done = subprocess.run(
         [sys.executable, "-m", "kb", *base.arguments("from-issue", "--number", "7", "-")],
-        input=relabel(right="smaller"),
+        input=relabel(right="faster"),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout.split(": ")[1]) == (0, "change")  # by somebody else
+    assert (done.returncode, done.stdout.split(": ")[1]) == (0, "change")
 
 
 def test_a_folder_without_forms_is_told(base: KnowledgeBase) -> None:

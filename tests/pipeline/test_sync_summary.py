@@ -23,7 +23,7 @@ def both(both: KnowledgeBase, zotero: ZoteroServer, arxiv: ArxivServer) -> Knowl
             url="https://arxiv.org/abs/2505.00001",
         )
     )
-    arxiv.papers.append(paper("2505.00001", "Short Chains", "Ada Almeida", published="2025-05-01"))
+    arxiv.papers.append(paper("2505.00001", "Short Chains", "Ada Almeida", published="2025-05-01T00:00:00Z"))
     return both
 
 
@@ -65,7 +65,7 @@ def test_what_needs_a_decision_is_told_with_the_command(both: KnowledgeBase, arx
     summed_up(both)
     both.edit("almeida2025short", "Short Chains", "Shorter Chains")
     arxiv.papers[0]["title"] = "Shortest Chains"
-    arxiv.papers.append(paper("2505.00002", "Another Exit", "Bo Chen", published="2025-05-02"))
+    arxiv.papers.append(paper("2505.00002", "Another Exit", "Bo Chen", published="2025-05-02T00:00:00Z"))
     text = (both.root / "kb.toml").read_text()
     both.configure(
         text.replace(
@@ -118,7 +118,7 @@ def test_a_summary_is_never_longer_than_a_pull_request_takes(
             item(f"K{number:07}", f"{'Long ' * 60}{number}", authors=["Bo Chen"], date="2025", url=url)
         )
     _, text = summed_up(both, "zotero")
-    assert "120 new papers" in text.splitlines()[0]
+    assert "121 new papers" in text.splitlines()[0]
     assert len(text) < 21_000
 
 

@@ -98,7 +98,7 @@ _KNOWN = {
 @pytest.fixture
 def arxiv() -> Iterator[ArxivServer]:
     with running(ArxivServer()) as server:
-        server.papers.append(paper("2505.00001", TITLE, "Ada Almeida", published="2025-05-01"))
+        server.papers.append(paper("2505.00001", TITLE, "Ada Almeida", published="2025-05-01T00:00:00Z"))
         yield server
 
 
@@ -247,7 +247,7 @@ def test_a_week_becomes_a_pull_request_with_a_summary(desk: Desk, arxiv: ArxivSe
             "Quantization Hurts Reasoning? An Empirical Study on Quantized Reasoning Models",
             "Ruikang Liu",
             version=4,
-            published="2025-04-07",
+            published="2025-04-07T00:00:00Z",
         )
     )
     ask, code = sync(desk)
