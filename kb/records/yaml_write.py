@@ -181,7 +181,7 @@ class _Editor:
         if self.whole_fields or not self._in_place(node, new, end, indent):
             self._replace_lines(self._offset(key), end, entry_text(str(key.value), new, indent), indent)
 
-    def item_text(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
+    def _item(self, node: Node, new: Any, start: int, end: int, indent: int) -> None:
         if not self._in_place(node, new, end, indent):
             self.edits.append((start, end, self._comments(start, end, indent) + item_text(new, indent)))
 

@@ -26,6 +26,7 @@ class Repository:
         empty.write_text("")
         self.env = os.environ | {"GIT_CONFIG_GLOBAL": str(empty), "GIT_CONFIG_NOSYSTEM": "1"}
         self.git("init", "-q", "-b", "main")
+        (self.root / ".gitignore").write_text("/.kb/\n/build/\n")
         for key, value in (
             ("user.name", "Ada"),
             ("user.email", "ada@example.com"),
