@@ -30,6 +30,7 @@ from kb.cli_survey import survey
 from kb.cli_sync import import_, new, sync
 from kb.cli_taxonomy import taxonomy
 from kb.cli_triage import triage
+from kb.cli_week import week
 from kb.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -69,7 +70,7 @@ class _Commands(Sections):
         "Getting papers": ("sync", "import", "new", "from-issue"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Editing": ("fmt", "schema", "merge-driver"),
-        "Reading": ("list", "show", "check", "diff", "audit"),
+        "Reading": ("week", "list", "show", "check", "diff", "audit"),
         "Sorting": ("taxonomy", "classify"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
         "The survey": ("survey", "export"),
@@ -147,7 +148,7 @@ for _command in (
     *(sync, import_, new, from_issue),
     *(triage, candidates, accept, reject, same, different, unmerge, resolve),
     *(fmt, schema, merge_driver),
-    *(list_, show, check, diff, audit),
+    *(week, list_, show, check, diff, audit),
     *(taxonomy, classify),
     *(eval_, results, claims, gaps, predict),
     *(survey, export),

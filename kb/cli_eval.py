@@ -268,13 +268,33 @@ def _backend(on: str, workers: int, address: str | None, cpus: float, gpus: floa
     return Local(workers)
 
 
-@eval_.command(epilog=examples("kb eval reproduce RUN", "kb eval reproduce RUN --model models/mine --json"))
+@eval_.command(
+    epilog=examples(
+        "kb eval reproduce RUN",
+        "kb eval reproduce RUN --model models/mine --json",
+        "kb eval reproduce RUN --data ~/data/gsm8k.jsonl",
+    )
+)
 @click.argument("run_id", metavar="RUN")
 @click.option("--model", help="Where its model lies on this machine.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Where the questions of its data set lie on this machine."
+)
+@click.option(
+    "--calibration-data", type=click.Path(path_type=Path), help="The same of what its quantizer looked at."
+)
 @out_option
 @json_option
 @click.pass_obj
-def reproduce(state: Any, run_id: str, model: str | None, out: Path | None, as_json: bool) -> int:
+def reproduce(
+    state: Any,
+    run_id: str,
+    model: str | None,
+    data: Path | None,
+    calibration_data: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
     """Run RUN again in a temporary folder and say, sample by sample, what differs. Exit code 7 if something does."""
     from kb.cli_eval_show import Bar, print_reproduction
     from kb.cli_output import say_json
@@ -282,7 +302,9 @@ def reproduce(state: Any, run_id: str, model: str | None, out: Path | None, as_j
 
     where = place_of(state, out)
     with Bar(quiet=as_json) as bar:
-        found = evaluate.repeat(where, run_id, model, bar.progress("samples"))
+        found = evaluate.repeat(
+            where, run_id, model, bar.progress("samples"), data=data, calibration_data=calibration_data
+        )
     if as_json:
         say_json(found.to_data())
     else:

@@ -177,6 +177,7 @@ def report(state: Any, pages: tuple[Path, ...], check: bool, as_json: bool) -> i
                 {
                     "page": str(one.page),
                     "current": one.current,
+                    "blocks": one.blocks,
                     "written": [str(path) for path in one.written],
                 }
                 for one in found
@@ -186,6 +187,8 @@ def report(state: Any, pages: tuple[Path, ...], check: bool, as_json: bool) -> i
         for one in found:
             for path in one.written:
                 say(f"wrote {path}")
-            if not one.written:
+            if not one.blocks:
+                say(f"{one.page} holds no block to fill")
+            elif not one.written:
                 say(f"{one.page} is {'current' if one.current else 'not current; kb eval report writes it'}")
     return EXIT_PARTIAL if check and not all(one.current for one in found) else EXIT_OK

@@ -20,25 +20,23 @@ def schema(state: Any, name: str | None, writes: bool) -> int:
 
     An editor with the YAML language server (VS Code: the extension "YAML" by Red Hat) then completes and checks records
     while they are typed, without any setting: the first line of a record names its schema. kb.toml has the same with Even
-    Better TOML. Schemas list the branches of taxonomy.yaml and the words of results/, so that a change there asks for
+    Better TOML. `week` is of what kb week --json prints. Schemas list the branches of taxonomy.yaml and the words of results/, so that a change there asks for
     kb schema --write; kb check says so.
     """
     from kb.cli_output import count, print_table, say
-    from kb.pipeline.schemas import FOLDER, schema_texts, write_schemas
-    from kb.records.schema import MODELS, schema_of
+    from kb.pipeline.schemas import FOLDER, NAMES, about, schema_texts, write_schemas
 
-    if name is not None and name not in MODELS:
-        raise UsageError(f"no schema is called {name!r}", fix=f"one of: {', '.join(MODELS)}")
+    if name is not None and name not in NAMES:
+        raise UsageError(f"no schema is called {name!r}", fix=f"one of: {', '.join(NAMES)}")
     if name is not None and writes:
         raise UsageError("--write writes all schemas", fix=f"leave {name} out, or leave --write out")
     if name is not None:
         click.echo(schema_texts(state.config())[name], nl=False)
     elif writes:
         changed = write_schemas(state.config())
-        say(f"{count(changed, 'schema')} of {len(MODELS)} changed in {FOLDER}/")
+        say(f"{count(changed, 'schema')} of {len(NAMES)} changed in {FOLDER}/")
     else:
-        rows = [(each, schema_of(each)["description"].splitlines()[0]) for each in MODELS]
-        print_table(("schema", "of"), rows)
+        print_table(("schema", "of"), [(each, about(each)) for each in NAMES])
     return EXIT_OK
 
 

@@ -56,13 +56,32 @@ def normal_title(title: str) -> str:
     return folded or one_line(title).casefold()
 
 
+# One of these makes a name that of a team, which has no surname.
+_TEAM = re.compile(
+    r"(?i:\b(?:teams?|groups?|collaboration|consortium|labs?|laborator(?:y|ies)|project|community|foundation|and|others|"
+    r"inc|corp|ltd|university|institute|research|association|company|contributors|authors|et al)\b)"
+    r"|\bAI\b|&|DeepMind|OpenAI"
+)
+
+
+def is_team(name: str) -> bool:
+    """Whether `name` is that of a team, a firm or several people, and not to be taken apart.
+
+    >>> is_team("Prime Intellect Team"), is_team("DeepSeek-AI"), is_team("Ada Lovelace")
+    (True, True, False)
+    """
+    return _TEAM.search(name) is not None
+
+
 def surname(name: str) -> str:
     """The family name in "Given Family" or "Family, Given"; a name of one word or a team's is kept whole.
 
-    >>> surname("Peter H. N. de With"), surname("Bengio, Yoshua"), surname("Sashank J. Reddi Jr.")
-    ('de With', 'Bengio', 'Reddi')
+    >>> surname("Peter H. N. de With"), surname("Bengio, Yoshua"), surname("Sashank J. Reddi Jr."), surname("Qwen Team")
+    ('de With', 'Bengio', 'Reddi', 'Qwen Team')
     """
     name = one_line(name)
+    if is_team(name):
+        return name
     if "," in name:
         return name.split(",", 1)[0].strip()
     words = [

@@ -299,6 +299,42 @@ def test_from_a_spec_to_a_reproduced_run(
 
 
 @pytest.mark.slow
+def test_a_run_of_a_file_is_reproduced_where_the_file_lies_elsewhere(
+    kb: Kb, tiny_spec: Callable[..., str], base: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """A manifest names no folder: without the file one line says how to name it, with it the run comes out the same."""
+    rows = "".join(
+        json.dumps({"question": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(9)
+    )
+    there, here = tmp_path / "mine" / "sums.jsonl", tmp_path / "yours" / "sums.jsonl"
+    for path in (there, here):
+        path.parent.mkdir()
+        path.write_text(rows)
+    task = f"{{name: dataset, path: {there}, answer_kind: number}}"
+    code, out, err = kb("run", tiny_spec(task=task))
+    assert (code, err) == (EXIT_OK, "")
+    run = out.split("run ")[-1].strip()
+    assert str(there.parent) not in (base / "runs" / run / "manifest.json").read_text()
+    there.unlink()
+    code, _, err = kb("reproduce", run, "--model", str(tiny))
+    assert (code, err.count("\n")) == (EXIT_USAGE, 1)
+    assert (
+        "task.path: was made from sums.jsonl, which is not here (fix: say where it lies: --data FILE)" in err
+    )
+    code, out, err = kb("reproduce", run, "--model", str(tiny), "--data", str(here))
+    assert (code, err) == (EXIT_OK, "")
+    assert "all 8 completions came out the same" in out
+    assert "setting task" not in out
+    here.write_text(rows.replace("3 + 1", "3 + 2"))
+    assert kb("reproduce", run, "--model", str(tiny), "--data", str(here))[0] == EXIT_PARTIAL
+    code, _, err = kb(
+        "reproduce", run, "--model", str(tiny), "--data", str(here), "--calibration-data", str(here)
+    )
+    assert code == EXIT_USAGE
+    assert "--calibration-data: the task dataset was given no such file" in err
+
+
+@pytest.mark.slow
 def test_what_does_not_come_out_the_same_has_an_exit_code(
     kb: Kb, tiny_spec: Callable[..., str], tiny: Path, tmp_path: Path
 ) -> None:

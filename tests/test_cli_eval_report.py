@@ -75,7 +75,7 @@ def test_a_page_is_filled_once(kb: Kb, base: Path) -> None:
     kept = {path: path.stat().st_mtime_ns for path in base.iterdir()}
     code, out, _ = kb(str(page), "--json")
     assert code == EXIT_OK
-    assert json.loads(out) == [{"page": str(page), "current": True, "written": []}]
+    assert json.loads(out) == [{"page": str(page), "current": True, "blocks": True, "written": []}]
     assert {path: path.stat().st_mtime_ns for path in base.iterdir()} == kept
     assert kb(str(page), "--check")[0] == EXIT_OK
 
@@ -100,6 +100,26 @@ def test_what_cannot_be_reported_is_one_line(
         assert (code, out, err.count("\n")) == (expected, "", 1)
         assert says in err
     assert good.read_text() == PAGE
+
+
+def test_pages_without_a_block_are_named_and_the_others_done(kb: Kb, base: Path) -> None:
+    """`--check *.md` does not stop at an index page; alone, such a page is a mistake and says what a block is."""
+    page, index = base / "page.md", base / "index.md"
+    index.write_text("# Experiments\n")
+    code, out, err = kb(str(index), str(page), "--check")
+    assert (code, err) == (EXIT_PARTIAL, "")
+    assert out.splitlines() == [
+        f"{index} holds no block to fill",
+        f"{page} is not current; kb eval report writes it",
+    ]
+    assert kb(str(index), str(page))[0] == EXIT_OK
+    assert index.read_text() == "# Experiments\n"
+    code, out, _ = kb(str(index), str(page), "--check", "--json")
+    assert code == EXIT_OK
+    assert [(one["blocks"], one["current"]) for one in json.loads(out)] == [(False, True), (True, True)]
+    code, out, err = kb(str(index), "--check")
+    assert (code, err.count("\n")) == (EXIT_DATA, 1)
+    assert "holds no block to fill" in err
 
 
 def test_a_grid_of_which_runs_are_missing_is_no_page(kb: Kb, base: Path) -> None:

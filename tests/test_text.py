@@ -63,10 +63,14 @@ def test_a_title_in_another_script_is_not_empty() -> None:
         ("", ""),
         ("  Ada \n Lovelace ", "Lovelace"),
         ("Jr.", "Jr."),
+        ("Prime Intellect Team", "Prime Intellect Team"),
+        ("Meta AI", "Meta AI"),
+        ("Tom & Co.", "Tom & Co."),
+        ("Wei Ai", "Ai"),
     ],
 )
 def test_the_family_name_is_found(name: str, family: str) -> None:
-    """Both orders, particles, suffixes, single names."""
+    """Both orders, particles, suffixes, single names; a team has none and keeps its name."""
     assert surname(name) == family
 
 

@@ -28,6 +28,16 @@ _SINGLE = str.maketrans(_TABLE | {"{": r"{\textbraceleft}", "}": r"{\textbraceri
 _LIGATURE = re.compile(r"(?:(?<= )|^)-{2,3}(?= |$)|([-',])(?=\1)")
 # What an index is in titles that come from arXiv: "VLM-R$^3$". No command can stand in it.
 _INDEX = re.compile(r"(\$[\^_](?:[A-Za-z0-9]|\{[A-Za-z0-9+\-]{1,12}\})\$)", re.ASCII)
+# Commands that LaTeX does not know without packages for them: Cyrillic (T1 has none), rare signs. The character stays as it
+# is then, as a Chinese one does. Found by setting every character of pylatexenc's table.
+_UNKNOWN = re.compile(
+    r"\\(?:CYR|cyr)[A-Za-z]*"
+    r"|\\ensuremath\{\\(?:mathscr\{.\}|mathbb\{[a-z]\}|DownArrowUpArrow|VDash|allequal|approxnotequal|arrowwave\w+|clockoint"
+    r"|clwintegral|dblarrowupdown|estimates|forcesextra|hermitconjmatrix|homothetic|image|lazysinv|not(?:greaterless|lessgreater)"
+    r"|original|precedesnotsimilar|recorder|rightangle(?:arc)?|sqrint|starequal|surfintegral|tildetrpl|truestate|udots"
+    r"|varperspcorrespond|verymuch\w+|volintegral)\}"
+    r"|\{\\(?:acute\{\\ddot\{\\iota\}\}|flat|natural|nolinebreak|quarternote|sharp)\}"
+)
 
 
 def escape_latex(text: str, *, ascii_math: bool = False) -> str:
@@ -35,7 +45,8 @@ def escape_latex(text: str, *, ascii_math: bool = False) -> str:
 
     Args:
         ascii_math: write Greek letters and mathematical signs as commands, for pdfLaTeX, which stops at them; accented
-            Latin letters and common punctuation stay, and so do scripts for which it has no commands (Chinese, Hebrew).
+            Latin letters and common punctuation stay, and so do scripts for which it has no commands without packages of
+            their own (Chinese, Hebrew, Cyrillic).
     """
     return escaper(text, ascii_math=ascii_math)(text)
 
@@ -79,7 +90,7 @@ def _command(char: str) -> str:
         return char
     encode, decode = _tables()
     command = encode(char)
-    return command if decode(command) == char else char
+    return command if decode(command) == char and not _UNKNOWN.search(command) else char
 
 
 @cache

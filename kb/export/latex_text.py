@@ -40,14 +40,6 @@ _AFTER = re.compile(r"(?<=\w)[-–—/](?=\w)")
 _AFTER_ANY = re.compile(r"(?:[!-')*+/:;=>?@\\\]^`|}~_–—…-]|[.,](?!\d)|(?<=[!-/:-@\[-`{-~])[(\[{<])(?=.)")
 _LONG_TOKEN = 14
 _INDEX = re.compile(r"(\$[\^_](?:[A-Za-z0-9]|\{[A-Za-z0-9+\-]{1,12}\})\$)", re.ASCII)  # escape_latex keeps it
-# A command that the bibliography's escaping may use and that neither engine knows without further packages.
-_UNKNOWN = re.compile(
-    r"\{(?:\\(?:CYR|cyr)[A-Za-z]*|\\[^A-Za-z]\\(?:CYR|cyr)[A-Za-z]*|\\[A-Za-z]\\(?:CYR|cyr)[A-Za-z]*"
-    r"|\\ensuremath\{\\(?:mathscr\{.\}|mathbb\{[a-z]\}|DownArrowUpArrow|VDash|allequal|approxnotequal|arrowwave\w+|clockoint"
-    r"|clwintegral|dblarrowupdown|estimates|forcesextra|hermitconjmatrix|homothetic|image|lazysinv|not(?:greaterless|lessgreater)"
-    r"|original|precedesnotsimilar|recorder|rightangle(?:arc)?|sqrint|starequal|surfintegral|tildetrpl|truestate|udots"
-    r"|varperspcorrespond|verymuch\w+|volintegral)\}|\\acute\{\\ddot\{\\iota\}\}|\\(?:flat|natural|nolinebreak|quarternote|sharp))\}"
-)
 _OTHER = re.compile(r"[^\x00-\x7f]")
 _CJK = re.compile(
     "[\u1100-\u11ff\u2e80-\u303f\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef"
@@ -76,14 +68,7 @@ def latex_text(text: str) -> str:
 
 def set_scripts(escaped: str) -> str:
     """Escaped text, or a whole bibliography, in which every character is one that both engines can set."""
-    if (
-        escaped.isascii()
-        and "\\CYR" not in escaped
-        and "\\cyr" not in escaped
-        and "ensuremath" not in escaped
-    ):
-        return escaped
-    return "".join(_wrap(run) for run in _runs(_UNKNOWN.sub(_decode, escaped)))
+    return escaped if escaped.isascii() else "".join(_wrap(run) for run in _runs(escaped))
 
 
 def asks_for_unicode_engine(tex: str) -> bool:
@@ -115,12 +100,6 @@ def _cut(match: re.Match[str]) -> str:
     return (_BREAK if digits else _HYPHEN).join(
         word[start : start + _PIECE] for start in range(0, len(word), _PIECE)
     )
-
-
-def _decode(match: re.Match[str]) -> str:
-    from pylatexenc.latex2text import LatexNodes2Text  # loads tables
-
-    return str(LatexNodes2Text().latex_to_text(match.group()))
 
 
 def _runs(text: str) -> list[tuple[str, str]]:

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kb.records.models import Author
-from kb.text import surname
+from kb.text import is_team, surname
 
-# A team's name is one word to every format: split, it would be sorted and shortened as if it were a person's.
-_TEAM = re.compile(
-    r"(?i:\b(?:teams?|groups?|collaboration|consortium|labs?|laborator(?:y|ies)|project|community|foundation|and|others|"
-    r"inc|corp|ltd|university|institute|research|association|company|contributors|authors|et al)\b)"
-    r"|\bAI\b|&|DeepMind|OpenAI|,.*,"
-)
 # Chinese, Japanese and Korean names put the family first and are not taken apart by a space.
 _FAMILY_FIRST = re.compile(
     r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_SEVERAL = re.compile(",.*,")
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|II|III|IV")
 
 
@@ -44,7 +39,8 @@ def split_name(name: str) -> Name:
     >>> split_name("Martin Luther King, Jr.").suffix, split_name("Qwen Team").whole, split_name("王小明").whole
     ('Jr.', True, True)
     """
-    if _TEAM.search(name) or _FAMILY_FIRST.search(name):
+    # A team's name is one word to every format: split, it would be sorted and shortened as if it were a person's.
+    if is_team(name) or _SEVERAL.search(name) or _FAMILY_FIRST.search(name):
         return Name(name, whole=True)
     before, comma, after = (part.strip() for part in name.partition(","))
     if comma and not (before and after):

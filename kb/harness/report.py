@@ -189,6 +189,11 @@ def render_page(text: str, runs_of: RunsOf, *, file: str) -> Page:
     return Page("".join([*pieces, text[done:]]), tuple(pictures.values()))
 
 
+def has_blocks(text: str) -> bool:
+    """Whether a page holds a marker at all."""
+    return _MARK.search(text) is not None
+
+
 def _blocks(text: str, file: str) -> Iterator[_Block]:
     wants: re.Match[str] | None = None
     line = start = 0

@@ -71,6 +71,8 @@ def reproduce(
     runs: Path,
     *,
     model: str | None = None,
+    data: Path | None = None,
+    calibration_data: Path | None = None,
     parts: Parts | None = None,
     commit: Mapping[str, Any] | None = None,
     progress: Progress = no_progress,
@@ -79,9 +81,12 @@ def reproduce(
 
     Args:
         model: where the model lies on this machine, if the run's own name for it does not say.
+        data, calibration_data: the same of the files that a data set was read from: a manifest names no folder of its
+            maker's machine.
 
     Raises:
-        UsageError: the run is not complete, or was made elsewhere.
+        UsageError: the run is not complete, or was made elsewhere; a file of its data set is not here, or is named where
+            there is none.
     """
     first = load_run(runs / run_id)
     if first.state == IMPORTED:
@@ -90,15 +95,42 @@ def reproduce(
         raise UsageError("is not complete", file=run_id, fix="kb eval run goes on with it")
     with tempfile.TemporaryDirectory(prefix="kb-reproduce-") as folder:
         again = run(
-            spec_of(first, model), Path(folder), parts=parts, commit=commit, baselines=runs, progress=progress
+            spec_of(first, model, data, calibration_data),
+            Path(folder),
+            parts=parts,
+            commit=commit,
+            baselines=runs,
+            progress=progress,
         )
     return hold_against(first, again)
 
 
-def spec_of(run: Run, model: str | None = None) -> RunSpec:
-    """The spec that a manifest holds."""
-    changes = {"model": model} if model else {}
-    return parse_spec({**run.spec, **changes}, file=f"{run.id}/manifest.json")
+def spec_of(
+    run: Run, model: str | None = None, data: Path | None = None, calibration_data: Path | None = None
+) -> RunSpec:
+    """The spec that a manifest holds, with things where they lie on this machine.
+
+    Raises:
+        UsageError: a file is not here, or is named where the run has none.
+    """
+    changes: dict[str, Any] = {"model": model} if model else {}
+    task = dict(run.spec["task"])
+    for option, field, path in (
+        ("--data", "path", data),
+        ("--calibration-data", "calibration_path", calibration_data),
+    ):
+        if path is not None and not task.get(field):
+            raise UsageError(f"{option}: the task {task.get('name')} was given no such file", file=run.id)
+        if path is not None:
+            task[field] = str(path.resolve())
+        elif task.get(field) and not Path(task[field]).exists():
+            raise UsageError(
+                f"was made from {task[field]}, which is not here",
+                file=run.id,
+                field=f"task.{field}",
+                fix=f"say where it lies: {option} FILE",
+            )
+    return parse_spec({**run.spec, **changes, "task": task}, file=f"{run.id}/manifest.json")
 
 
 def hold_against(first: Run, again: Run) -> Reproduction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -28,12 +28,13 @@ from kb.pipeline.mkdocs_run import (
     run_mkdocs,
     versions,
 )
+from kb.pipeline.query import provenance
 from kb.pipeline.run_entries import run_entries, runs_if_any
 from kb.pipeline.stage import Stage, frame, hashes, read_site, read_templates, remove_empty, write_stage
 from kb.pipeline.store import open_library
 from kb.pipeline.trees import Built, Trees, link_copy
 from kb.reconcile.fold import witness
-from kb.reconcile.rows import load_rows
+from kb.reconcile.rows import Row, load_rows
 from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
 from kb.records.taxonomy import load_taxonomy
@@ -120,6 +121,7 @@ def make_stage(config: Config, history: History | None = None) -> tuple[Stage, S
     taxonomy = load_taxonomy(config.taxonomy_path)
     library = open_library(config)
     runs = runs_if_any(config)
+    rows = load_rows(config.sources_dir).values()
     site = render_site(
         SiteInput(
             papers=library,
@@ -131,7 +133,8 @@ def make_stage(config: Config, history: History | None = None) -> tuple[Stage, S
             handwritten=handwritten,
             candidates=load_candidates(config.candidates_path),
             merged=tuple((each.gone, each.into) for each in load_decisions(config.decisions_path).merged),
-            seen_in=_seen_in(config),
+            seen_in=_seen_in(rows),
+            provenance=provenance(library, rows),
             findings=load_findings(config, library, runs),
             venue_series=venue_series,
             history=load_history(config, library, taxonomy) if history is None else history,
@@ -142,10 +145,10 @@ def make_stage(config: Config, history: History | None = None) -> tuple[Stage, S
     return files | pages | {"mkdocs.yml": frame(config, taxonomy, site.pages.keys())}, site
 
 
-def _seen_in(config: Config) -> dict[str, list[str]]:
+def _seen_in(rows: Iterable[Row]) -> dict[str, list[str]]:
     """The names of the sources that name a paper now, by its key."""
     named: dict[str, set[str]] = {}
-    for row in load_rows(config.sources_dir).values():
+    for row in rows:
         if row.paper is not None and not row.entry.removed:
             named.setdefault(row.paper, set()).add(witness(row.entry.source))
     return {key: sorted(names) for key, names in named.items()}

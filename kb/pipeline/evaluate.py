@@ -180,14 +180,26 @@ def write_slurm(cells: Sequence[RunSpec], command: Sequence[str], file: Path) ->
 
 
 def repeat(
-    where: Place, name: str, model: str | None = None, progress: Progress = no_progress
+    where: Place,
+    name: str,
+    model: str | None = None,
+    progress: Progress = no_progress,
+    *,
+    data: Path | None = None,
+    calibration_data: Path | None = None,
 ) -> Reproduction:
-    """Run it again in a temporary folder, and say what differs."""
+    """Run it again in a temporary folder, and say what differs.
+
+    Args:
+        model, data, calibration_data: where these lie on this machine, if the run's own names do not say.
+    """
     folder = where.find(name)
     return reproduce(
         folder.name,
         folder.parent,
         model=model,
+        data=data,
+        calibration_data=calibration_data,
         parts=where.parts,
         commit=where.commit,
         progress=progress,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kb.errors import DataError, KbError, UsageError
 from kb.harness.plots import draw
-from kb.harness.report import Page, render_page
+from kb.harness.report import Page, has_blocks, render_page
 from kb.harness.runs import Run, write_file
 from kb.pipeline.evaluate import Place, load_grid, whole_runs
 from kb.records.files import read_utf8
@@ -22,15 +22,17 @@ class Reported:
     Attributes:
         current: it was as its runs say, before anything was written.
         written: files that were written, the page last.
+        blocks: it holds a block; without one there is nothing to fill.
     """
 
     page: Path
     current: bool
     written: tuple[Path, ...] = ()
+    blocks: bool = True
 
 
 def report(where: Place, pages: Sequence[Path], *, check: bool = False) -> list[Reported]:
-    """Make the blocks of the pages anew; all are read before the first is written.
+    """Make the blocks of the pages anew; all are read before the first is written. Of several, some may have none.
 
     Args:
         check: write nothing. Pictures have only to be there: other versions of matplotlib draw other bytes.
@@ -41,13 +43,22 @@ def report(where: Place, pages: Sequence[Path], *, check: bool = False) -> list[
         UpstreamError: matplotlib is not installed.
     """
     runs_of = cache(lambda spec: _runs(where, spec))
-    made = []
+    texts: dict[Path, str] = {}
     for path in pages:
         if not path.is_file():
             raise UsageError("there is no such page", file=path)
-        old = read_utf8(path)
-        made.append((path, old, render_page(old, runs_of, file=_name(where, path))))
-    return [_checked(*one) if check else _written(*one) for one in made]
+        texts[path] = read_utf8(path)
+    some = any(map(has_blocks, texts.values()))  # if none has: an error, which says what a block is
+    made = {
+        path: render_page(old, runs_of, file=_name(where, path))
+        for path, old in texts.items()
+        if has_blocks(old) or not some
+    }
+    done = _checked if check else _written
+    return [
+        done(path, old, made[path]) if path in made else Reported(path, current=True, blocks=False)
+        for path, old in texts.items()
+    ]
 
 
 def _checked(path: Path, old: str, new: Page) -> Reported:

@@ -8,72 +8,92 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kb.config import Config
-from kb.errors import UsageError
+from kb.errors import DataError
 from kb.pipeline.check import Finding, Severity
+from kb.pipeline.generated_text import Hand, edited_blocks, edited_export, hunks
+from kb.pipeline.git import Git
+from kb.pipeline.store import open_library
+from kb.records.files import read_utf8
+from kb.records.models import Paper
 
 NAME = "generated"
-_HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.M)
-_OPEN = re.compile(r"<!-- (kb eval report|kb export readme|classify|predict)\b")
-_MAKERS = {
-    "kb eval report": "kb eval report PAGE makes it from runs/",
-    "kb export readme": "kb export readme --into PAGE makes it from papers/",
-    "classify": "kb classify evaluate makes it",
-    "predict": "kb predict evaluate makes it",
-}
 
 
 @dataclass(frozen=True)
-class Change:
-    """What happened to one file since REF: A added, M modified, D deleted."""
+class Place:
+    """Files that a command writes.
 
-    status: str
-    file: str
+    Attributes:
+        files: what they are called, a regular expression.
+        causes: what they are made from: with a change there, a change of theirs is the program's.
+        message: who writes them.
+        fix: what to edit instead.
+        new: a new file is an edit, too.
+    """
+
+    files: re.Pattern[str]
+    causes: tuple[str, ...]
+    message: str
+    fix: str
+    new: bool = False
 
 
-class _Git:
-    """Questions to git about the repository that holds a knowledge base."""
-
-    def __init__(self, root: Path) -> None:
-        found = shutil.which("git")
-        if found is None:
-            raise UsageError("--since: there is no git on this machine", fix="install git")
-        self.command = [found, "-C", str(root), "-c", "core.quotePath=false"]
-
-    def ask(self, *arguments: str) -> str | None:
-        done = subprocess.run(
-            [*self.command, *arguments],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-        return done.stdout if done.returncode == 0 else None
-
-    def start(self, ref: str) -> str:
-        """Where the branch at hand left `ref`."""
-        commit = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        if commit is None:
-            raise UsageError(
-                f"--since: git knows no {ref!r} here", fix="a branch or commit, such as origin/main"
-            )
-        return (self.ask("merge-base", commit.strip(), "HEAD") or commit).strip()
-
-    def changes(self, start: str) -> list[Change]:
-        parts = (self.ask("diff", "--name-status", "--no-renames", "--relative", "-z", start) or "").split(
-            "\0"
-        )
-        return [Change(status, file) for status, file in zip(parts[::2], parts[1::2], strict=False)]
-
-    def diff(self, start: str, file: str) -> str:
-        return self.ask("diff", "-U0", "--no-color", "--no-ext-diff", "--relative", start, "--", file) or ""
+PLACES = (
+    Place(
+        re.compile(r"papers/_candidates\.jsonl"),
+        ("papers/",),
+        "kb sync writes it",
+        "kb accept, kb reject, kb same or kb different ID",
+    ),
+    Place(
+        re.compile(r"papers/_sources/_cursors\.json"),
+        ("papers/",),
+        "kb sync notes here how far it has read",
+        "git restore it; kb sync reads on from there",
+    ),
+    Place(
+        re.compile(r"runs/.*"),
+        (),
+        "a run is evidence: nobody edits one",
+        "git restore it, and run kb eval again for other figures",
+    ),
+    Place(
+        re.compile(r"site/docs/experiments/[^/]*\.svg"),
+        ("runs/", "experiments/", "kb/"),
+        "kb eval report draws it",
+        "kb eval report draws it again, beside its page",
+    ),
+    Place(
+        re.compile(r"benchmarks/[^/]*\.json"),
+        ("benchmarks/", "kb/"),
+        "a measurement writes it",
+        "make bench measures again; benchmarks/*.py say what",
+    ),
+    Place(
+        re.compile(r"site/docs/assets/vendor/.*"),
+        ("site/docs/assets/vendor/vendored.json",),
+        "these files are other people's, as they were published",
+        "git restore it; a newer version comes with its line in vendored.json",
+    ),
+    Place(
+        re.compile(r"build/.*"),
+        (),
+        "kb build makes it, and it is not committed",
+        "edit papers/, taxonomy.yaml, templates/ or site/docs; then git rm --cached it",
+        new=True,
+    ),
+    Place(
+        re.compile(r"\.kb/.*"),
+        (),
+        "what kb keeps on a machine is not committed",
+        "git rm -r --cached .kb",
+        new=True,
+    ),
+)
 
 
 def edited_by_hand(config: Config, ref: str) -> list[Finding]:
@@ -82,92 +102,101 @@ def edited_by_hand(config: Config, ref: str) -> list[Finding]:
     Raises:
         UsageError: there is no git, no repository, or no such commit.
     """
-    git = _Git(config.root)
-    start = git.start(ref)
+    git = Git(config.root)
+    start = git.parted(ref)
     changes = git.changes(start)
-    files = {change.file for change in changes}
+    files = {change.file for change in changes} | set(git.untracked())
+    library = _library(config)
     found: list[Finding] = []
     for change in changes:
         file = change.file
-        if file.startswith("papers/_sources/") and file.endswith(".jsonl"):
-            found += _sources(file, git.diff(start, file), files)
-        elif file == "papers/_candidates.jsonl":
-            if not _any(files - {file}, "papers/"):
-                found.append(
-                    _warn(file, "kb sync writes it", "kb accept, kb reject, kb same or kb different ID")
-                )
+        for place in PLACES:
+            made = place.files.fullmatch(file) and (change.status != "A" or place.new)
+            if made and not any_of(files - {file}, *place.causes):
+                found.append(_warn(file, place.message, place.fix))
+        if re.fullmatch(r"papers/_(?:sources/.*|citations|map)\.jsonl", file):
+            found += _rows_of_papers(file, git.diff(start, file), files)
         elif file == "results/_verdicts.jsonl":
             found += _verdicts(file, git.diff(start, file), files)
-        elif file.startswith("runs/") and change.status != "A":
-            fix = "git restore it, and run kb eval again for other figures"
-            found.append(_warn(file, "a run is evidence: nobody edits one", fix))
-        elif file.endswith(".md") and change.status == "M":
-            found += _blocks(config.root / file, file, git.diff(start, file), files)
+        elif change.status == "M":
+            found += [_by_hand(file, hand) for hand in _texts(config, git, start, file, files, library)]
     return sorted(found, key=lambda each: (each.file, each.line or 0))
+
+
+def any_of(files: Iterable[str], *starts: str) -> bool:
+    """Whether one of `files` begins with one of `starts`."""
+    return any(file.startswith(starts) for file in files)
+
+
+def _library(config: Config) -> Mapping[str, Paper]:
+    try:
+        return open_library(config)
+    except DataError:  # said by the check "loads"
+        return {}
+
+
+def _texts(
+    config: Config, git: Git, start: str, file: str, files: set[str], library: Mapping[str, Paper]
+) -> Iterator[Hand]:
+    """Edits between markers, and of exports."""
+    if not file.endswith((".md", ".markdown", ".bib", ".ris", ".csv", ".json")):
+        return
+    try:
+        text = read_utf8(config.root / file)
+    except DataError:
+        return
+    changed = hunks(git.diff(start, file))
+    edited = edited_blocks if file.endswith((".md", ".markdown")) else edited_export
+    yield from edited(file, text, changed, files, library)
 
 
 def _warn(file: str, message: str, fix: str, line: int | None = None) -> Finding:
     return Finding(NAME, Severity.WARNING, file, f"edited by hand? {message}", line, None, fix)
 
 
-def _any(files: Iterable[str], *starts: str) -> bool:
-    return any(file.startswith(starts) for file in files)
-
-
-def _rows(diff: str) -> Iterator[tuple[str, str]]:
-    """The sign and the text of each changed line."""
-    for line in diff.splitlines():
-        if line[:1] in {"+", "-"} and not line.startswith(("+++ ", "--- ")):
-            yield line[0], line[1:]
+def _by_hand(file: str, hand: Hand) -> Finding:
+    return _warn(file, hand.message, hand.fix, hand.line)
 
 
 def _told(diff: str, field: str) -> list[str]:
     """What the changed rows of a JSON lines file hold in `field`, each once."""
     told: dict[str, None] = {}
-    for _, text in _rows(diff):
-        try:
-            row = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get(field), str):
-            told[row[field]] = None
+    for hunk in hunks(diff):
+        for text in hunk.lines:
+            try:
+                row = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get(field), str):
+                told[row[field]] = None
     return list(told)
 
 
-def _sources(file: str, diff: str, files: set[str]) -> Iterator[Finding]:
-    """A last-seen entry changed, and the record that it speaks of did not: a sync would have changed both."""
+_WRITERS = {"papers/_citations.jsonl": "kb sync citations", "papers/_map.jsonl": "kb graph update"}
+_SAYS = {
+    "papers/_citations.jsonl": "what {key} cites",
+    "papers/_map.jsonl": "where {key} lies on the map",
+}
+
+
+def _rows_of_papers(file: str, diff: str, files: set[str]) -> Iterator[Finding]:
+    """A line about a record changed, and the record did not: a sync would have changed both, or whole files."""
+    writer = _WRITERS.get(file, "kb sync")
+    says = _SAYS.get(file, "what a source says of {key}")
+    if file in _WRITERS and any_of(files - {file}, "papers/", "kb/"):
+        return
     for key in _told(diff, "paper"):
         if f"papers/{key}.yaml" not in files:
-            yield _warn(file, f"kb sync writes here what a source says of {key}", f"edit papers/{key}.yaml")
+            fix = f"{writer} again" if file in _WRITERS else f"edit papers/{key}.yaml"
+            yield _warn(file, f"{writer} writes here {says.format(key=key)}", fix)
 
 
 def _verdicts(file: str, diff: str, files: set[str]) -> Iterator[Finding]:
     """A verdict changed, and nothing did from which it follows."""
-    if _any(files - {file}, "results/", "runs/", "kb/"):
+    if any_of(files - {file}, "results/", "runs/", "kb/"):
         return
     for name in _told(diff, "claim"):
         key = name.partition("/")[0]
         if f"papers/{key}.yaml" not in files:
             fix = f"edit the claim in papers/{key}.yaml, or results/, then kb claims update"
             yield _warn(file, f"the verdict on {name} is computed", fix)
-
-
-def _blocks(path: Path, file: str, diff: str, files: set[str]) -> Iterator[Finding]:
-    """Lines changed between a page's markers, and nothing from which they are made."""
-    if _any(files, "runs/", "kb/", "experiments/", "results/", "papers/"):
-        return
-    changed = {
-        line
-        for match in _HUNK.finditer(diff)
-        for line in range(int(match[1]), int(match[1]) + max(int(match[2] or 1), 1))
-    }
-    maker = None
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        if line.startswith("<!-- /"):
-            maker = None
-        elif maker is not None and number in changed:
-            message = f"this block is generated: {_MAKERS[maker]}"
-            yield _warn(file, message, "write outside the markers", number)
-            maker = None  # one line a block
-        elif opened := _OPEN.match(line):
-            maker = opened[1]

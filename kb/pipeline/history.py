@@ -8,13 +8,13 @@ In a shallow clone the oldest commit seems to add everything; it is taken as a b
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kb.config import Config
+from kb.pipeline.git import Git
 from kb.pipeline.history_facts import Facts, differ, facts_of, title_of
 from kb.records.models import Paper, ReviewState
 from kb.records.taxonomy import Taxonomy
@@ -48,11 +48,17 @@ class Touched:
     after: str | None
 
 
-def load_history(config: Config, papers: Mapping[str, Paper], taxonomy: Taxonomy) -> History:
-    """Every event, newest first; those of one commit in a fixed order."""
+def load_history(
+    config: Config, papers: Mapping[str, Paper], taxonomy: Taxonomy, *, after: str | None = None
+) -> History:
+    """Every event, newest first; those of one commit in a fixed order.
+
+    Args:
+        after: only what came after this commit; what is older is not read.
+    """
     verdicts = (config.results_dir / "_verdicts.jsonl").relative_to(config.root).as_posix()
-    git = _Git(config.root)
-    touched = git.log("papers", verdicts)
+    git = _Log(config.root)
+    touched = git.log(after, "papers", verdicts)
     if touched is None:
         return _of_records(papers)
     begins = git.boundary()
@@ -139,35 +145,26 @@ def _states(blob: bytes) -> dict[str, str]:
         return {}
 
 
-class _Git:
-    """The repository that holds a knowledge base, if one does. Nothing is fetched and nothing is written."""
+class _Log:
+    """The commits of the main line, newest first."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.git = Git(root)
 
-    def log(self, *paths: str) -> list[Touched] | None:
+    def log(self, after: str | None, *paths: str) -> list[Touched] | None:
         """What commits did to `paths`, newest first; None where there is no git, no repository or no commit."""
-        said = self._ask(*_LOG, "HEAD", "--", *paths)
+        said = self.git.ask(*_LOG, f"{after}..HEAD" if after else "HEAD", "--", *paths)
         return None if said is None else list(_parse_log(said))
 
     def boundary(self) -> frozenset[str]:
         """The commits at which a shallow clone begins."""
-        where = self._ask("rev-parse", "--git-path", "shallow")
-        path = self.root / (where or b"").decode().strip()
+        path = self.git.root / (self.git.text("rev-parse", "--git-path", "shallow") or "")
         return frozenset(path.read_text(encoding="ascii").split()) if path.is_file() else frozenset()
 
     def blobs(self, ids: set[str]) -> dict[str, bytes]:
         """Contents by id; without those that this copy of the repository lacks."""
-        said = self._ask("cat-file", "--batch", "--buffer", give="".join(f"{each}\n" for each in sorted(ids)))
-        return dict(_parse_batch(said or b""))
-
-    def _ask(self, *words: str, give: str = "") -> bytes | None:
-        command = ["git", "-C", str(self.root), "--no-optional-locks", "--no-replace-objects", *words]
-        try:
-            done = subprocess.run(command, input=give.encode(), capture_output=True, check=False)
-        except OSError:
-            return None
-        return done.stdout if done.returncode == 0 else None
+        give = "".join(f"{each}\n" for each in sorted(ids))
+        return dict(_parse_batch(self.git.ask("cat-file", "--batch", "--buffer", give=give) or b""))
 
 
 def _parse_log(said: bytes) -> Iterator[Touched]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -9,7 +11,8 @@ from kb.config import Config
 from kb.errors import UsageError
 from kb.ids import identify
 from kb.pipeline.store import open_library, open_store
-from kb.reconcile.fold import SCALARS, SETS, Fields, fields_of, fold, same
+from kb.reconcile.fold import SCALARS, SETS, Fields, fields_of, fold, same, witness
+from kb.reconcile.rows import Row
 from kb.records.models import AssignmentState, Paper
 from kb.records.taxonomy import load_taxonomy
 from kb.text import normal_title
@@ -95,10 +98,14 @@ def find(config: Config, name: str) -> Paper:
 
 def provenance_of(config: Config, paper: Paper) -> dict[str, list[str]]:
     """For each field of a record, the sources whose last-seen entry says the same; ``person`` where none does."""
-    rows = [row for row in open_store(config).rows.values() if row.paper == paper.key]
+    return witnesses(paper, [row for row in open_store(config).rows.values() if row.paper == paper.key])
+
+
+def witnesses(paper: Paper, rows: Iterable[Row]) -> dict[str, list[str]]:
+    """The same, from the entries that belong to the record."""
     said: dict[str, Fields] = {row.ref: fold([row]) for row in sorted(rows, key=lambda row: row.rank)}
     here = fields_of(paper)
-    witnesses: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for name in (*SCALARS, *SETS):
         value = here[name]
         if value in (None, ()):
@@ -111,5 +118,20 @@ def provenance_of(config: Config, paper: Paper) -> dict[str, list[str]]:
                 for ref, fields in said.items()
                 if fields[name] is not None and same(name, fields[name], value)
             ]
-        witnesses[name] = agreeing or ["person"]
-    return witnesses
+        found[name] = agreeing or ["person"]
+    return found
+
+
+def provenance(papers: Mapping[str, Paper], rows: Iterable[Row]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Who says so, by record and field: names of sources, each once, or ``person``."""
+    of: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.paper:
+            of[row.paper].append(row)
+    return {
+        key: {
+            name: tuple(dict.fromkeys(witness(ref.split(" ", 1)[0]) for ref in refs))
+            for name, refs in witnesses(paper, of[key]).items()
+        }
+        for key, paper in papers.items()
+    }

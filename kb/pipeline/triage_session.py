@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from kb.errors import DataError, UsageError
 from kb.pipeline.store import open_library
 from kb.pipeline.triage import Decision, Undo, decide, papers_before, take_back
 from kb.pipeline.triage_queue import Question, Wanted, questions
+from kb.pipeline.triage_times import keep_time
 from kb.reconcile.rows import load_rows
 from kb.records.candidates import load_candidates
 from kb.records.files import read_regular, write_atomic
@@ -137,7 +139,7 @@ def abstract_of(config: Config, question: Question) -> str | None:
 
 @dataclass
 class Session:
-    """A person at work: where they are in the queue, and how to go back."""
+    """A person at work: where they are in the queue, and how to go back. `clock` gives seconds."""
 
     config: Config
     wanted: Wanted
@@ -145,15 +147,18 @@ class Session:
     learner: Learner | None = None
     again: bool = False
     batch: int = BATCH
+    clock: Callable[[], float] = time.monotonic
     queue: list[Question] = field(default_factory=list)
     decided: dict[str, Paper] = field(default_factory=dict)  # since the classifier last learned: as they were
     count: int = 0
     _history: list[tuple[Question, Undo | None]] = field(default_factory=list)
     _predictions: Mapping[str, Prediction] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _asked_at: float | None = None
 
     def start(self) -> None:
         self._reload()
+        self._asked_at = self.clock()
 
     @property
     def question(self) -> Question | None:
@@ -224,6 +229,7 @@ class Session:
             if not any(each.id == question.id for each, _ in self._history[:-1]):
                 self.decided.pop(question.id, None)
         self._history.pop()
+        self._asked_at = self.clock()
         self._seen.discard(question.name)
         if self.queue and self.queue[0].name == question.name:  # its next proposal, which is moot now
             self.queue.pop(0)
@@ -243,6 +249,7 @@ class Session:
         self.decided.clear()
         self._predictions = learned.predictions
         self._reload()
+        self._asked_at = self.clock()
         return learned.lines
 
     @property
@@ -259,11 +266,14 @@ class Session:
         undo = decide(self.config, [decision], by=self.by)
         self._history.append((question, undo))
         self.count += 1
+        if self._asked_at is not None:
+            keep_time(self.config, question.kind, self.clock() - self._asked_at)
         self.take_note(undo)
         self._next(reject=decision.verdict == "reject" and question.kind == "paper")
 
     def _next(self, *, reject: bool = False) -> None:
         """Go on; a rejected proposal makes way for the next one of the same paper."""
+        self._asked_at = self.clock()
         question = self.queue.pop(0)
         rest = question.proposals[1:]
         if reject and rest:

@@ -11,8 +11,6 @@ from kb.errors import DataError
 from kb.ids import parse_paper_key
 from kb.text import ascii_fold, first_significant_word, surname
 
-_TEAM = re.compile(r"\b(team|group|lab|labs|consortium|collaboration|authors)\b", re.I)
-
 
 def new_key(author: str, year: int, title: str, taken: Collection[str]) -> str:
     """A key that is not in `taken`. The same paper gets the same key while `taken` is the same.
@@ -20,8 +18,7 @@ def new_key(author: str, year: int, title: str, taken: Collection[str]) -> str:
     >>> new_key("Ruikang Liu", 2025, "Quantization Hurts Reasoning?", {"liu2025quantization"})
     'liu2025quantizationb'
     """
-    name = author if _TEAM.search(author) else surname(author)
-    slug = re.sub(r"[^a-z0-9]", "", ascii_fold(name).lower())[:30]
+    slug = re.sub(r"[^a-z0-9]", "", ascii_fold(surname(author)).lower())[:30]
     if not slug or not slug[0].isalpha():
         slug = f"anon{slug}"
     stem = f"{slug}{year}{first_significant_word(title)[:30]}"

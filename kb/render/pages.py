@@ -28,14 +28,17 @@ from kb.render.escape import escape_text
 from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
+from kb.render.needs_work import open_work
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
 from kb.render.redirects import redirects_of_branches, redirects_of_papers
 from kb.render.result_views import paper_results
+from kb.render.story import by_paper, tell
 from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
 from kb.render.views import (
     PaperView,
     Problem,
+    Row,
     Waiting,
     Writer,
     edit_link,
@@ -68,6 +71,7 @@ class SiteInput:
         handwritten: Markdown pages by path relative to docs/, from site/docs/.
         merged: (gone, into): keys whose pages send the reader on.
         seen_in: names of the sources that know a paper, by its key.
+        provenance: who says so, by a paper's key and the field of its record.
         findings: verdicts on claims, reported results.
         history: what happened to the survey.
         runs: what the harness measured.
@@ -86,6 +90,7 @@ class SiteInput:
     candidates: tuple[Candidate, ...] = ()
     merged: tuple[tuple[str, str], ...] = ()
     seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    provenance: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     venue_series: Callable[[str], str] = str
     history: History = field(default_factory=History)
@@ -236,6 +241,7 @@ class _Renderer:
         return self.given.bibtex([survey])
 
     def _papers(self) -> None:
+        events = by_paper(self.given.history.events)
         for key, view in self.views.items():
             shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
             results = paper_results(key, self.given.findings, self.places)
@@ -247,6 +253,13 @@ class _Renderer:
                 results=results,
                 citation=self.citations[key],
                 data=file_of_paper(key),
+                story=tell(
+                    self.given.papers[key],
+                    events.get(key, ()),
+                    self.given.provenance.get(key, {}),
+                    self.given.taxonomy,
+                    has_claims=bool(self.given.findings.judged),
+                ),
             )
 
     def _findings(self) -> None:
@@ -330,28 +343,25 @@ class _Renderer:
             )
 
     def _needs_work(self) -> None:
-        papers = self.given.papers
-        rows = list(self.rows.values())
-        waiting: dict[str, list[Waiting]] = {"suspicious": [], "unresolved": [], "candidate": []}
-        for each in self.given.candidates:
-            alike = [self.rows[key] for like in each.like if (key := self.final_key(like)) in self.rows]
-            waiting[each.state.value].append(waiting_of(each, tuple(alike)))
-        unlabelled = [row for row in rows if not any(_live(papers[row.key]))]
-        unreviewed = [row for row in rows if not row.stub and not reviewed(papers[row.key])]
+        work = open_work(self.given.papers.values(), self.given.candidates)
         self._add(
             "needs-work.md",
             "needs-work.md.j2",
             limit=WORK_LIMIT,
-            suspicious=waiting["suspicious"],
-            unresolved=waiting["unresolved"],
-            candidates=waiting["candidate"],
-            stubs=[row for row in rows if row.stub],
-            unlabelled=unlabelled,
-            unreviewed=unreviewed,
-            edits={
-                row.key: edit_link(self.given.settings.repository, f"papers/{row.key}.yaml") for row in rows
-            },
+            suspicious=self._waiting(work.suspicious),
+            unresolved=self._waiting(work.unresolved),
+            candidates=self._waiting(work.candidates),
+            stubs=[self.rows[paper.key] for paper in work.stubs],
+            unlabelled=[self.rows[paper.key] for paper in work.unlabelled],
+            unreviewed=[self.rows[paper.key] for paper in work.unreviewed],
+            edits={key: edit_link(self.given.settings.repository, f"papers/{key}.yaml") for key in self.rows},
         )
+
+    def _waiting(self, candidates: Sequence[Candidate]) -> list[Waiting]:
+        def alike(each: Candidate) -> tuple[Row, ...]:
+            return tuple(self.rows[key] for like in each.like if (key := self.final_key(like)) in self.rows)
+
+        return [waiting_of(each, alike(each)) for each in candidates]
 
     def _feeds(self) -> None:
         given = self.given
@@ -433,7 +443,3 @@ class _Renderer:
 
 
 _REVIEW_ORDER = {"done": 0, "draft": 1, "stub": 2}
-
-
-def _live(paper: Paper) -> list[str]:
-    return [label.branch for label in paper.labels if label.state.value != "rejected"]

@@ -11,6 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from kb.render.api import schemas
+from scripts.screenshots import until
 from tests.browser.conftest import Visit
 from tests.library import HOSTILE
 
@@ -24,7 +25,7 @@ def test_one_click_copies_the_citation(visit: Visit, which: int, start: str) -> 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=visit.base)
     block = page.locator(".kb-bibtex").nth(which)
     block.locator("button").click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()) !== ''")
+    until(page, "async () => (await navigator.clipboard.readText()) !== ''")
     copied = page.evaluate("navigator.clipboard.readText()").strip()
     assert copied == block.locator("code").text_content().strip()
     assert copied.startswith(start)
@@ -99,3 +100,22 @@ def test_a_paper_leads_to_its_data(visit: Visit) -> None:
     data = page.request.get(urljoin(page.url, link)).json()
     jsonschema.Draft7Validator(schemas()["paper"]).validate(data)
     assert data["key"] == "feng2025efficient"
+
+
+@pytest.mark.parametrize("key", ["feng2025efficient", "liu2025quantization"])
+def test_the_page_reads_on_a_phone(phone: Visit, key: str) -> None:
+    """Nothing sticks out at 360 pixels; the summary stands above the facts; both citations are copied with one tap."""
+    page = phone.open(f"papers/{key}.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    edit = page.locator(".kb-facts a", has_text="Edit the record")
+    assert edit.get_attribute("href").endswith(f"/edit/main/papers/{key}.yaml")
+    summary = page.locator(".kb-summary-line")
+    if summary.count():
+        assert summary.first.bounding_box()["y"] < page.locator(".kb-facts").bounding_box()["y"]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=phone.base)
+    for number in range(page.locator(".kb-bibtex").count()):
+        block = page.locator(".kb-bibtex").nth(number)
+        block.locator("button").click()
+        text = block.locator("code").text_content().strip()
+        until(page, "async (text) => (await navigator.clipboard.readText()).trim() === text", arg=text)
+    assert page.locator(".kb-bibtex").count() == 2

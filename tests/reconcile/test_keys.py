@@ -18,6 +18,7 @@ from kb.reconcile.keys import new_key
         ("Łukasz Kaiser", "The Ünder-Thinking of Models", "kaiser2025under"),
         ("Peter H. N. de With", "On the Cost of It", "dewith2025cost"),
         ("Qwen Team", "Qwen3 Technical Report", "qwenteam2025qwen3"),
+        ("Prime Intellect Team", "INTELLECT-2: A Model", "primeintellectteam2025intellect"),
         ("王伟", "思考", "anon2025untitled"),
         ("3M", "4-bit Chains", "anon3m2025bit"),
         ("Ada Almeida", "On It and Of It", "almeida2025on"),
