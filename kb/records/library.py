@@ -158,14 +158,18 @@ def _shown(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
+_CACHE_FORM = 2  # of `_render_cache`
+
+
 def _schema_stamp() -> str:
     """Changes when the code that gives records their meaning does."""
     source = "".join(inspect.getsource(module) for module in (ids, models, yaml_read))
-    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{_CACHE_FORM} {source}".encode(), digest_size=8).hexdigest()
 
 
 def _render_cache(library: Library, hashes: Mapping[str, str]) -> str:
-    body = "".join(f"{paper.model_dump_json(exclude_defaults=True)}\n" for paper in library.values())
+    # What was written down, defaults among it: a claim goes back into its file as it was written.
+    body = "".join(f"{paper.model_dump_json(exclude_unset=True)}\n" for paper in library.values())
     head = {
         "stamp": _schema_stamp(),
         "sum": content_hash(body.encode()),

@@ -166,6 +166,18 @@ def test_added_removed_and_renamed_files_are_seen(papers: Path, tmp_path: Path) 
         assert dict(library) == dict(load_library(papers))
 
 
+def test_a_cached_record_is_written_back_as_it_was(papers: Path, tmp_path: Path) -> None:
+    """What a person wrote down although it is the default stays, whether the record was parsed or came from the cache."""
+    path = papers / "feng2025efficient.yaml"
+    claim = "claims:\n  - id: c1\n    statement: It is so.\n    strength: stated\n"
+    path.write_text(path.read_text(encoding="utf-8") + claim, encoding="utf-8")
+    cache = tmp_path / "cache.jsonl"
+    parsed, cached = load_library(papers, cache), load_library(papers, cache)
+    assert [paper.to_data() for paper in cached.values()] == [paper.to_data() for paper in parsed.values()]
+    changed = cached["feng2025efficient"].model_copy(update={"venue": "ICML 2025"})
+    assert claim in render_record(changed, path.read_text(encoding="utf-8"))
+
+
 def test_an_error_is_not_hidden_by_the_cache(papers: Path, tmp_path: Path) -> None:
     """A record that was good before is refused when it is broken now."""
     cache = tmp_path / "cache.jsonl"
