@@ -65,7 +65,7 @@ class Metric(StrEnum):
 
 
 class Origin(StrEnum):
-    """How a model came by its reasoning. `reference`: the small models that come with the harness."""
+    """How a model was trained. `reference`: the small models that come with the harness."""
 
     DISTILLED = "distilled"
     RL = "rl"
@@ -153,7 +153,7 @@ Lines = tuple[Line, ...]
 
 
 class Arm(Value):
-    """One side of a comparison. Several values are alternatives; 16 bits is "not quantized".
+    """One side of a comparison. Several values are alternatives; 16 bits is the model as it is.
 
     Attributes:
         method: names or families of results/_methods.yaml; "none" is the model as it is.
@@ -174,7 +174,7 @@ class Conditions(Value):
     Attributes:
         model: names of results/_models.yaml.
         benchmark: names of results/_benchmarks.yaml.
-        model_origin: how the model came by its reasoning.
+        model_origin: how the model was trained.
         task_kind: what the benchmark asks for.
         model_size_b: parameters in billions; of a mixture of experts, all of them.
         difficulty: of the benchmark, 1 (grade school) to 5 (olympiad).
@@ -247,7 +247,7 @@ class Claim(Value):
         variant: what is compared.
         baseline: what it is compared with; without one, the same model at full precision.
         conditions: where it is said to hold.
-        contrast: the conditions of the smaller drop. What fulfils both counts for the one that says more.
+        contrast: the conditions of the lesser drop. What fulfils both counts for the one that says more.
         arxiv_version: the version of the paper that says so.
         place: where it says so, such as Table 2 or p. 7.
         strength: shown in figures, said in the text, or offered as an explanation.

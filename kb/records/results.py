@@ -57,7 +57,7 @@ class Model(Value):
         name: as the rows of results/ write it.
         aliases: other spellings that sources use.
         family: models of one family share an architecture or a training.
-        origin: how it came by its reasoning.
+        origin: how it was trained.
         size_b: all its parameters, in billions.
         active_b: those used for a token, in billions, of a mixture of experts.
     """
@@ -93,7 +93,7 @@ class Benchmark(Value):
 
 
 class MethodKind(StrEnum):
-    """`training`: the weights are trained with, or after, quantization."""
+    """`training`: the weights are trained with the method, or after it."""
 
     NONE = "none"
     POST_TRAINING = "post_training"
@@ -134,7 +134,7 @@ class Certainty(StrEnum):
 
 
 class ReportedResult(Value):
-    """One figure that a source reports. Accuracies and their spread are in percent; 16 bits is "not quantized".
+    """One figure that a source reports. Accuracies and their spread are in percent; 16 bits is the model as it is.
 
     Attributes:
         source: a paper's key, or the id of another source.
