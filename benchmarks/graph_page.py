@@ -84,6 +84,8 @@ def build_cost(records: int) -> dict[str, float]:
 
 def measure_page(browser: Any, base: str, name: str, runs: int) -> dict[str, Any]:
     """Medians over `runs` visits, each with an empty cache."""
+    from scripts.screenshots import until
+
     ready, cpu, drag, wheel = [], [], [], []
     for _ in range(runs):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -92,7 +94,7 @@ def measure_page(browser: Any, base: str, name: str, runs: int) -> dict[str, Any
         chromium.send("Performance.enable")
         page.add_init_script(_WATCH)
         page.goto(f"{base}/{name}.html")
-        page.wait_for_function("window.seen", timeout=60_000)
+        until(page, "window.seen", 60)
         ready.append(page.evaluate("window.seen"))
         told = chromium.send("Performance.getMetrics")["metrics"]
         cpu.append(next(each["value"] for each in told if each["name"] == "TaskDuration"))

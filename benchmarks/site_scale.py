@@ -32,6 +32,7 @@ sys.path.insert(0, str(REPO))
 from benchmarks.site_build import run  # noqa: E402
 from benchmarks.survey_table import WATCH, plain_table  # noqa: E402
 from kb.pipeline.figures import readme_with_figures  # noqa: E402
+from scripts.screenshots import FLAGS, chromium, serve, until  # noqa: E402
 
 # Each in a process of its own, which prints seconds, and its peak memory and that of the programs it ran in MiB.
 _MEASURED = """
@@ -59,12 +60,20 @@ build(load_config(config_file=sys.argv[1], site_dir=sys.argv[2]))
 )
 # Words that name one paper of every invented library.
 _WORDS = "quantization hurts reasoning"
+# Types, and notes when the paper is in the list.
 _TYPE = """words => {
   const box = document.querySelector('.md-search__input');
-  box.focus(); box.value = words;
+  box.focus();
+  box.value = words;
+  window.typed = performance.now();
   for (const kind of ['input', 'keyup']) box.dispatchEvent(new Event(kind, {bubbles: true}));
+  const there = hit => /Quantization\\s+Hurts/i.test(hit.textContent);
+  const look = () => {
+    if ([...document.querySelectorAll('.md-search-result__item')].some(there)) window.found = performance.now();
+    else requestAnimationFrame(look);
+  };
+  look();
 }"""
-_FOUND = "[...document.querySelectorAll('.md-search-result__item')].some(e => /Quantization\\s+Hurts/i.test(e.textContent))"
 
 
 def plain_project(stage: Path, folder: Path) -> Path:
@@ -116,7 +125,7 @@ class Reader:
     def table(self) -> dict[str, float]:
         """Milliseconds until the table of all papers can be used, and bytes fetched by then."""
         context, page, sizes = self._open("survey/table.html")
-        page.wait_for_function("window.seen.ready && window.seen.rows", timeout=300_000)
+        until(page, "window.seen.ready && window.seen.rows", 300)
         seconds = page.evaluate("window.seen.ready") / 1000
         page.wait_for_timeout(200)
         found = {"table_s": seconds, "table_bytes": sum(sizes.values())}
@@ -126,11 +135,10 @@ class Reader:
     def search(self) -> dict[str, float]:
         """Seconds from opening a page until the first result, and bytes that the search fetched for it."""
         context, page, sizes = self._open("about.html")
-        page.wait_for_function("document.documentElement.classList.contains('js')")
-        before = page.evaluate("performance.now()")
+        until(page, "document.documentElement.classList.contains('js')")
         page.evaluate(_TYPE, _WORDS)
-        page.wait_for_function(_FOUND, timeout=300_000, polling=20)
-        after = page.evaluate("performance.now()")
+        until(page, "window.found", 300)
+        before, after = page.evaluate("[window.typed, window.found]")
         page.wait_for_timeout(200)
         searched = {
             path: size for path, size in sizes.items() if any(word in path for word in ("search", "pagefind"))
@@ -145,7 +153,6 @@ class Reader:
 
 def measure(records: int, runs: int, folder: Path, browser: Any) -> dict[str, Any]:
     """Builds and visits of `records` invented records; medians."""
-    from scripts.screenshots import serve
     from tests.library import make_library
 
     root = folder / str(records)
@@ -208,8 +215,6 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     from playwright.sync_api import sync_playwright
-
-    from scripts.screenshots import FLAGS, chromium
 
     rows = []
     load = os.getloadavg()[0]

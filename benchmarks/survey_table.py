@@ -106,7 +106,7 @@ def plain_table(data: dict[str, Any]) -> str:
 
 def measure(records: int, runs: int, folder: Path, browser: Any) -> dict[str, Any]:
     """Medians in seconds, weights in bytes."""
-    from scripts.screenshots import serve
+    from scripts.screenshots import serve, until
 
     site = make_site(records, folder)
     server = serve(site)
@@ -120,7 +120,7 @@ def measure(records: int, runs: int, folder: Path, browser: Any) -> dict[str, An
             chromium = context.new_cdp_session(page)
             chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
             page.goto(f"http://127.0.0.1:{server.server_port}/survey/{name}.html", wait_until="commit")
-            page.wait_for_function("window.seen.ready && window.seen.rows", timeout=120_000)
+            until(page, "window.seen.ready && window.seen.rows", 120)
             metrics = {
                 each["name"]: each["value"] for each in chromium.send("Performance.getMetrics")["metrics"]
             }

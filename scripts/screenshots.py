@@ -11,11 +11,13 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -43,6 +45,22 @@ def serve(folder: Path) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+def until(page: Any, expression: str, timeout_s: float = 10, *, arg: Any = None) -> None:
+    """Wait until `expression` is true in the page; a function of `arg`, if it is one.
+
+    Playwright's own `wait_for_function` evaluates text inside the page, which the content security policy of the pages
+    forbids once the first try has failed.
+
+    Raises:
+        TimeoutError: it does not come true.
+    """
+    end = time.monotonic() + timeout_s
+    while not page.evaluate(expression, arg):
+        if time.monotonic() > end:
+            raise TimeoutError(f"in {timeout_s:g} s it did not come true that {expression}")
+        page.wait_for_timeout(30)
 
 
 def kinds(site: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from kb.config import load_config
 from kb.pipeline.freeze import freeze
+from scripts.screenshots import until
 from tests.browser.conftest import DESKTOP
 from tests.library import make_library
 from tests.pipeline.test_build_findings import add_findings
@@ -35,7 +36,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = freeze(load_config(root / "kb", {}), out=root / "a.zip", environ={}).path
     shutil.rmtree(root / "kb")
     with zipfile.ZipFile(archive) as opened:
-        opened.extractall(root / "my downloads")  # noqa: S202 - our own
+        opened.extractall(root / "my downloads")
     (folder,) = (root / "my downloads").iterdir()
     return folder
 
@@ -44,9 +45,17 @@ def test_it_is_read_from_disk(unpacked: Path, browser: Any) -> None:
     """Home, a branch, a paper, the table of all papers, by clicks; styles count; nothing fails, nothing goes out."""
     context = browser.new_context(viewport=DESKTOP)
     page, errors, strangers = context.new_page(), list[str](), list[str]()
-    page.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None,
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: strangers.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+    page.on(
+        "request",
+        lambda request: (
+            strangers.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+        ),
+    )
     page.goto((unpacked / "site" / "index.html").as_uri())
     assert "A test survey" in page.inner_text("h1")
     assert page.evaluate("getComputedStyle(document.querySelector('.kb-tile')).borderTopStyle") == "solid"
@@ -56,7 +65,7 @@ def test_it_is_read_from_disk(unpacked: Path, browser: Any) -> None:
     page.wait_for_url("**/papers/*.html")
     assert page.locator("article h1").count() == 1
     page.goto((unpacked / "site" / "survey" / "table.html").as_uri())
-    page.wait_for_function("document.querySelectorAll('article table tbody tr').length >= 12")
+    until(page, "document.querySelectorAll('article table tbody tr').length >= 12")
     page.goto((unpacked / "site" / "claims" / "index.html").as_uri())
     assert page.locator("article table tr").count() > 1
     context.close()

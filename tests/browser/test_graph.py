@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from scripts.screenshots import until
 from tests.browser.conftest import Visit
 from tests.library import HOSTILE
 
@@ -43,7 +44,8 @@ def asked(page: Any) -> dict[str, list[str]]:
 
 def wait_for_address(page: Any, **wanted: str) -> None:
     """Until the address says this; a search is applied a little after the last key."""
-    page.wait_for_function(
+    until(
+        page,
         "wanted => { const q = new URLSearchParams(location.search);"
         " return Object.entries(wanted).every(([name, text]) => q.get(name) === text); }",
         arg=wanted,
@@ -88,7 +90,9 @@ def test_a_dots_name_shows_under_the_pointer_and_a_click_leads_there(
     page.wait_for_url("**/papers/feng2025efficient.html")
 
 
-def test_filters_dim_dots_and_shorten_the_list(visit: Visit, papers: list[dict[str, Any]], site: Path) -> None:
+def test_filters_dim_dots_and_shorten_the_list(
+    visit: Visit, papers: list[dict[str, Any]], site: Path
+) -> None:
     """A direction leaves its papers: in the picture, in the list, in the count, in the address."""
     page = open_map(visit)
     data = json.loads((site / "graph/papers.json").read_text(encoding="utf-8"))
@@ -102,7 +106,7 @@ def test_filters_dim_dots_and_shorten_the_list(visit: Visit, papers: list[dict[s
     shared = open_map(visit, "?direction=smaller")
     assert shared.locator("#kb-map a:not(.kb-off)").count() == len(wanted)
     shared.locator("#kb-map-app [type=reset]").click()
-    shared.wait_for_function("!location.search")
+    until(shared, "!location.search")
     assert shared.locator("#kb-map a.kb-off").count() == 0
 
 
@@ -130,7 +134,7 @@ def test_the_map_zooms_and_is_dragged(visit: Visit) -> None:
     assert "map.html" in page.url
     zoomed = zoom_of(page)
     page.mouse.wheel(0, 300)
-    page.wait_for_function("window.scrollY > 0")
+    until(page, "window.scrollY > 0")
     assert zoom_of(page) == zoomed
     page.locator("#kb-map-app [type=reset]").click()
     assert zoom_of(page) == pytest.approx(1)
@@ -203,7 +207,7 @@ def test_neighbours_can_be_walked_by_keyboard(visit: Visit) -> None:
     label = go.get_attribute("aria-label")
     go.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'kb-graph-of'")
+    until(page, "document.activeElement.id === 'kb-graph-of'")
     assert label is not None
     assert page.locator("#kb-graph-of h2").inner_text() in label
 
@@ -212,7 +216,7 @@ def test_kinds_of_edges_are_chosen(visit: Visit) -> None:
     """Without the likes no edge of likeness is drawn, and the address remembers it."""
     page = open_graph(visit)
     page.locator("[name=edges][value=similar]").uncheck()
-    page.wait_for_function("location.search.includes('edges=')")
+    until(page, "location.search.includes('edges=')")
     assert page.evaluate("window.kbGraph.cy.edges(\"[kind='similar']\").filter(':visible').length") == 0
     again = open_graph(visit, f"?edges={asked(page)['edges'][0]}")
     assert not again.locator("[name=edges][value=similar]").is_checked()
@@ -224,7 +228,7 @@ def test_the_graph_follows_the_dark_mode(visit: Visit) -> None:
     colour = "window.kbGraph.cy.nodes('[main=0]').style('background-color')"
     before = page.evaluate(colour)
     page.evaluate("document.body.setAttribute('data-md-color-scheme', 'slate')")
-    page.wait_for_function(f"{colour} !== '{before}'")
+    until(page, f"{colour} !== '{before}'")
 
 
 def test_hostile_titles_are_inert(visit: Visit) -> None:

@@ -80,7 +80,7 @@ def test_the_frame_tells_the_theme(tmp_path: Path) -> None:
 
 def test_a_program_that_fails_is_told(tmp_path: Path) -> None:
     """Its own words come along."""
-    program = tmp_path / "pagefind"
+    program = tmp_path / "program"
     program.write_text("#!/bin/sh\necho no such luck >&2\nexit 1\n")
     program.chmod(0o755)
     with pytest.raises(KbError, match="Pagefind failed: no such luck"):
