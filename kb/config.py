@@ -139,7 +139,9 @@ class SourcesSettings(_Settings):
 class SearchSettings(_Settings):
     """What the site's search box looks into: Material's index on a small site, Pagefind's on a large one."""
 
-    engine: Literal["auto", "material", "pagefind"] = Field("auto", description="auto chooses by the number of pages")
+    engine: Literal["auto", "material", "pagefind"] = Field(
+        "auto", description="auto chooses by the number of pages"
+    )
     pagefind_above: int = Field(1000, ge=0, description="auto takes Pagefind above so many pages")
 
 
@@ -285,8 +287,11 @@ def load_config(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
     key, citations_key = (environ.get(f"{name}_API_KEY") for name in ("ZOTERO", "SEMANTIC_SCHOLAR"))
     shared = Path(environ["KB_CACHE_DIR"]) if environ.get("KB_CACHE_DIR") else user_cache_path("kb")
     return Config(
-        root=root, settings=settings, zotero_api_key=SecretStr(key) if key else None,
-        citations_api_key=SecretStr(citations_key) if citations_key else None, shared_dir=shared
+        root=root,
+        settings=settings,
+        zotero_api_key=SecretStr(key) if key else None,
+        citations_api_key=SecretStr(citations_key) if citations_key else None,
+        shared_dir=shared,
     )
 
 

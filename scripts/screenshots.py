@@ -65,7 +65,9 @@ def until(page: Any, expression: str, timeout_s: float = 10, *, arg: Any = None)
 
 def kinds(site: Path) -> dict[str, str]:
     """One page of each kind, by name of the kind."""
-    papers = [p for p in sorted((site / "papers").glob("*.html")) if b"http-equiv" not in p.read_bytes()]
+    papers = [
+        p for p in sorted((site / "papers").glob("*.html")) if b'http-equiv="refresh"' not in p.read_bytes()
+    ]
     reviewed = [p for p in papers if b"kb-card-done" in p.read_bytes() or b"kb-card-draft" in p.read_bytes()]
     longest = max(reviewed or papers, key=lambda path: path.stat().st_size, default=None)
     shortest = min(papers, key=lambda path: path.stat().st_size, default=None)
