@@ -169,6 +169,14 @@ def test_a_committed_verdict_that_no_longer_follows_is_an_error_that_says_why(
     assert base.run("claims", "check").code == 0
 
 
+def test_a_default_that_is_written_out_changes_no_verdict(base: KnowledgeBase) -> None:
+    """The same in a fresh clone as with records from the cache: a committed verdict follows from what a claim means."""
+    assert base.run("claims", "update").code == 0
+    base.edit("ann2025study", "    margin: 4.0\n", "    margin: 4.0\n    strength: stated\n")
+    for _ in ("parsed", "from the cache"):
+        assert base.run("claims", "check").code == 0
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -45,7 +45,8 @@ def verdict_data(verdict: Verdict, claim: Claim) -> dict[str, Any]:
         "needed": number(verdict.needed),
         "cells": len(verdict.cells) + len(verdict.contrast),
         "left_out": len(verdict.left_out),
-        "claim_hash": _hash(claim.model_dump(mode="json", exclude_unset=True)),
+        # What it means, not how it was written down: a default may be written out.
+        "claim_hash": _hash(claim.model_dump(mode="json", exclude_defaults=True)),
         "evidence_hash": _hash([cell_data(cell) for cell in (*verdict.cells, *verdict.contrast)]),
     }
 
