@@ -102,8 +102,10 @@ class Runner:
         self.log += done.stdout + done.stderr
         self.summary += files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
         assert files["GITHUB_ENV"].read_text() == ""
-        said = files["GITHUB_OUTPUT"].read_text().splitlines()
-        self.outputs.setdefault(step.get("id", ""), {}).update(line.split("=", 1) for line in said)  # type: ignore[arg-type]
+        outputs = self.outputs.setdefault(step.get("id", ""), {})
+        for line in files["GITHUB_OUTPUT"].read_text().splitlines():
+            name, _, value = line.partition("=")
+            outputs[name] = value
         return done.returncode
 
 

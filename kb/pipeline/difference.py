@@ -220,7 +220,7 @@ def compare(since: str, before: State, now: State) -> Difference:
 
 def _fields(before: Paper, now: Paper) -> tuple[str, ...]:
     """The names of the fields that differ."""
-    was, is_ = before.to_data(), now.to_data()
+    was, is_ = (each.model_dump(mode="json", exclude={"key"}) for each in (before, now))
     found: list[str] = []
     for name in dict.fromkeys((*was, *is_)):
         old, new = was.get(name), is_.get(name)
@@ -265,11 +265,12 @@ def _neighbours(now: State, added: Iterable[str]) -> Iterator[Neighbour]:
         return work
 
     fresh = set(added)
-    for key in now.papers.keys() - fresh:
+    known = now.papers.keys() - fresh
+    for key in sorted(known):
         learn(key)
     for row in now.sources.values():  # titles that a paper no longer has
-        if row.paper in now.papers and row.paper not in fresh and not row.entry.removed:
-            index.add(row.paper, Work.of_entry(row.entry))
+        if row.paper in known and not row.entry.removed:
+            index.add(row.paper or "", Work.of_entry(row.entry))
     for key in sorted(fresh):
         work = Work.of_paper(now.papers[key])
         alike = {other: match.reason for other, match in index.find(work)}

@@ -169,7 +169,8 @@ def _pages(found: Difference) -> Iterator[Line]:
     yield (f"{len(new):,} new, {len(changed):,} changed, {len(gone):,} gone",)
     folders = Counter(path.split("/")[0] if "/" in path else "pages at the top" for path in (*new, *changed))
     yield (", ".join(f"{folder} {number:,}" for folder, number in folders.most_common(8)),)
-    for path in (*new, *changed)[:_MOST_PAGES]:
+    read = [path for path in (*new, *changed) if path.endswith(".md")]
+    for path in read[:_MOST_PAGES]:
         yield (Code(path), " is new" if path in new else " changes")
-    if (more := len(new) + len(changed) - _MOST_PAGES) > 0:
-        yield (f"and {more:,} more",)
+    if (more := len(read) - _MOST_PAGES) > 0:
+        yield (f"and {more:,} more pages",)

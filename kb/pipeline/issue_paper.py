@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.export.github import Code, for_title
+from kb.export.github import Code, Line, for_title
 from kb.ids import ArxivId, parse_arxiv_id
 from kb.pipeline import edit
 from kb.pipeline.issue_event import Issue
@@ -196,7 +196,7 @@ def _made(config: Config, key: str, branch: str | None, issue: Issue) -> Outcome
             paper = paper.model_copy(update={"labels": (*labels, label)})
             write_records(store, {key: render_record(paper, store.text(key), file=f"papers/{key}.yaml")})
     year = f" ({paper.year})" if paper.year else ""
-    lines = [(f"{paper.title}{year} becomes ", Code(f"papers/{key}.yaml"), ".")]
+    lines: list[Line] = [(f"{paper.title}{year} becomes ", Code(f"papers/{key}.yaml"), ".")]
     if paper.publication_state.value == "withdrawn":
         lines.append(("It was withdrawn.",))
     if branch is not None:

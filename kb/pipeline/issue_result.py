@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from kb.config import Config
 from kb.errors import DataError
-from kb.export.github import Code, for_title
+from kb.export.github import Code, Line, for_title
 from kb.link.adds_up import doubts
 from kb.pipeline.issue_event import Issue
 from kb.pipeline.issue_forms import Filled
@@ -23,7 +23,8 @@ from kb.records.results import Certainty, ReportedResult, Results, ResultSource,
 from kb.records.results_files import number, render_rows, spellings_of, unknown_word
 from kb.records.results_table import method_of
 from kb.records.yaml_read import parse_yaml
-from kb.records.yaml_write import edit_yaml, render_yaml
+from kb.records.yaml_text import render_yaml
+from kb.records.yaml_write import edit_yaml
 
 _OWN = 1  # the second option of the form: "I measured it myself"
 _NUMBERS = ("weight_bits", "act_bits", "kv_bits", "score", "baseline_score")
@@ -98,7 +99,8 @@ def _row(filled: Filled, source: str, issue: Issue, words: Vocabulary) -> Report
         if not said:
             refuse(kind, "is empty", "write it as the survey does")
         elif found is None or found[0] is None:
-            refuse(kind, *unknown_word(kind, said[:100], spellings))
+            message, fix = unknown_word(kind, said[:100], spellings)
+            refuse(kind, message, fix.replace("add it to", "a maintainer has to add it to"))
         else:
             values[kind] = found[0]
             values |= {"variant": found[1]} if found[1] else {}
@@ -132,15 +134,18 @@ def _there(store: Store, there: ReportedResult, row: ReportedResult, key: str | 
     )
     place = f" ({there.place})" if there.place else ""
     file = Code(f"results/{there.source}.csv")
-    where = ("On the page of ", record(store, key), ": ") if key is not None else ()
+    where: Line = ("On the page of ", record(store, key), ": ") if key is not None else ()
     if same:
-        lines = ((*where, f"this figure is in the survey already: {said}{place}, in ", file, "."),)
-        return Outcome(Kind.KNOWN, "is here already", lines)
-    lines = (
-        (*where, f"the survey has {said}{place} for this, in ", file, f", and the issue says {row.score:g}."),
-        ("A person compares both with the source. Nothing is changed until then.",),
+        known: Line = (*where, f"this figure is in the survey already: {said}{place}, in ", file, ".")
+        return Outcome(Kind.KNOWN, "is here already", (known,))
+    other: Line = (
+        *where,
+        f"the survey has {said}{place} for this, in ",
+        file,
+        f", and the issue says {row.score:g}.",
     )
-    return Outcome(Kind.WAITS, "differs from what is here", lines)
+    then: Line = ("A person compares both with the source. Nothing is changed until then.",)
+    return Outcome(Kind.WAITS, "differs from what is here", (other, then))
 
 
 def _cannot_be(results: Results, row: ReportedResult) -> str | None:
