@@ -36,6 +36,7 @@ class _Formats(Sections):
     sections = {  # noqa: RUF012 - as in its base
         "References": ("bibtex", "biblatex", "csl-json", "ris", "csv"),
         "Markdown": ("readme", "awesome"),
+        "Pictures": ("figures",),
     }
 
 
@@ -168,3 +169,38 @@ def readme(state: Any, /, into: Path, check: bool, as_json: bool, **filters: Any
     else:
         say(f"{count(done.papers, 'reviewed paper')} written into {into}")
     return EXIT_PARTIAL if check and not done.current else EXIT_OK
+
+
+@export.command(
+    epilog=examples(
+        "kb export figures --out paper/figures",
+        "kb export figures drop-bits timeline --out paper/figures",
+        "kb export figures --out paper/figures --json",
+    )
+)
+@click.argument("names", nargs=-1)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write into; made if it is not there.",
+)
+@json_option
+@click.pass_obj
+def figures(state: Any, /, names: tuple[str, ...], out: Path, as_json: bool) -> int:
+    """The site's pictures as SVG for a paper, each with its figures as CSV.
+
+    All of them, or those with these NAMES: timeline, taxonomy-direction, four-bits, drop-bits, memory, coverage and others, as
+    the site's page "Pictures" lists them. A picture is the same as on its page, on white, in colours that keep apart for
+    colour-blind readers. For LaTeX, Inkscape or rsvg-convert make PDF of it.
+    """
+    from kb.cli_output import count, say, say_json
+    from kb.pipeline.export import figure_files, write_figures
+
+    files = figure_files(state.config(), names)
+    written = write_figures(files, out)
+    if as_json:
+        say_json({"folder": str(out), "files": sorted(files), "written": written})
+    else:
+        say(f"{count(len(files), 'file')} in {out}, {written} of them new or changed")
+    return EXIT_OK

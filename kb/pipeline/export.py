@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kb.export.names import byline
 from kb.export.readme import Theme, render_readme
 from kb.pipeline.query import Query, select
 from kb.pipeline.store import open_library
-from kb.records.files import decode_utf8, read_if_there, read_regular, write_atomic
+from kb.records.files import decode_utf8, read_if_there, read_regular, write_all, write_atomic
 from kb.records.library import Library
 from kb.records.models import Paper
 from kb.records.taxonomy import Taxonomy, load_taxonomy
@@ -60,6 +60,36 @@ def export(config: Config, format: str, query: Query) -> Exported:
 def write_export(exported: Exported, path: Path) -> bool:
     """Put an export into a file; whether that changed it."""
     return write_atomic(path, exported.text)
+
+
+def figure_files(config: Config, names: Sequence[str] = ()) -> dict[str, str]:
+    """The site's pictures as SVG and their figures as CSV, by file name.
+
+    Args:
+        names: only these pictures.
+
+    Raises:
+        UsageError: there is no such picture.
+    """
+    from kb.pipeline.build import make_stage
+    from kb.render.charts.html import FOLDER
+
+    _, site = make_stage(config)
+    every = {
+        path.removeprefix(f"{FOLDER}/"): text
+        for path, text in site.pages.items()
+        if path.startswith(f"{FOLDER}/")
+    }
+    known = sorted({path.rpartition(".")[0] for path in every})
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no picture {name!r}", fix=f"one of {', '.join(known)}")
+    return {path: text for path, text in every.items() if not names or path.rpartition(".")[0] in names}
+
+
+def write_figures(files: Mapping[str, str], folder: Path) -> int:
+    """Put pictures into a folder; how many files that changed."""
+    return write_all((folder / name, text) for name, text in files.items())
 
 
 def fill_readme(config: Config, path: Path, query: Query, *, check: bool = False) -> Filled:

@@ -28,6 +28,7 @@ def load_findings(config: Config, library: Library, runs: Sequence[Run] | None =
     if not (results.rows or any(paper.claims for paper in library.values())):
         return Findings()
     from kb.link.adds_up import doubts
+    from kb.link.contradictions import against_full_precision
     from kb.pipeline.claims import contradictions, gaps, judge_held, load_committed, next_gaps, open_evidence
 
     held = open_evidence(config, library, results, runs)
@@ -46,6 +47,7 @@ def load_findings(config: Config, library: Library, runs: Sequence[Run] | None =
         contradictions=contradictions(held) if results.rows and judged else None,
         gaps=made,
         upcoming=tuple(next_gaps(made)),
+        effects=tuple(against_full_precision(held.evidence)),
     )
 
 

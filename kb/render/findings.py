@@ -11,6 +11,7 @@ from kb.records.claims import Claim
 from kb.records.results import Results, Vocabulary
 
 if TYPE_CHECKING:  # the libraries behind it are loaded only where there are claims
+    from kb.link.cells import Cell
     from kb.link.contradictions import Contradictions
     from kb.link.gaps import Gap, Matrix
     from kb.link.verdict import Verdict
@@ -19,7 +20,9 @@ CLAIMS = "claims/index.md"
 RESULTS = "results/index.md"
 CONTRADICTIONS = "contradictions.md"
 GAPS = "gaps.md"
-OPTIONAL = frozenset({CLAIMS, RESULTS, CONTRADICTIONS, GAPS})
+BITS = "results/bits.md"
+MEMORY = "results/memory.md"
+OPTIONAL = frozenset({CLAIMS, RESULTS, CONTRADICTIONS, GAPS, BITS, MEMORY})
 """Pages that are made where there is something to show."""
 
 
@@ -48,6 +51,7 @@ class Findings:
         judged: in the order of records and of their claims.
         doubts: what does not add up, by the ref of the row.
         upcoming: untested cells of the gap matrix, in the order in which to fill them.
+        effects: every accuracy held against its model at full precision.
     """
 
     judged: tuple[Judgement, ...] = ()
@@ -56,6 +60,7 @@ class Findings:
     contradictions: Contradictions | None = None
     gaps: Matrix | None = None
     upcoming: tuple[Gap, ...] = ()
+    effects: tuple[Cell, ...] = ()
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:

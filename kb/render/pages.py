@@ -21,6 +21,7 @@ from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facet
 from kb.render.changes import FEED as CHANGES_FEED
 from kb.render.changes import MANY, Changes
 from kb.render.changes import PAGE as CHANGES
+from kb.render.charts.pictures import pictures_of
 from kb.render.citation import Cite, uncited
 from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
@@ -29,6 +30,7 @@ from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
 from kb.render.needs_work import open_work
+from kb.render.picture_pages import add_pictures
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
 from kb.render.redirects import redirects_of_branches, redirects_of_papers
@@ -46,6 +48,7 @@ from kb.render.views import (
     page_of_paper,
     reviewed,
     row_of,
+    standings,
     target_of,
     waiting_of,
 )
@@ -148,6 +151,12 @@ class _Renderer:
             for key in self.rows
         }
 
+        everyone = [
+            Entry(row, "confirmed" in standings(papers[key]).values()) for key, row in self.rows.items()
+        ]
+        self.pictures = pictures_of(self.facets, everyone, papers, given.findings, given.history, self.places)
+        self.env.globals["pictures"] = self.pictures
+
     def render(self) -> Site:
         self._home()
         self._papers()
@@ -155,6 +164,7 @@ class _Renderer:
         self._survey_table()
         self._branches()
         self._findings()
+        add_pictures(self._add, self._put, self.pictures, self.given.settings)
         self._needs_work()
         self._feeds()
         self._redirects()

@@ -112,7 +112,7 @@ def survey_table(
         facets=tuple(
             FacetChoices(
                 facet.id,
-                f"facet-{facet.id}" if facet.id in _TAKEN else facet.id,
+                address_name(facet.id),
                 facet.title,
                 tuple(Choice(top.id, top.title) for top in facet.branches),
             )
@@ -122,6 +122,11 @@ def survey_table(
         years=tuple(sorted({view.row.year for view in views.values()} - {NO_YEAR}, reverse=True)),
         venues=tuple(sorted(set(series.values()) - {""}, key=lambda name: (name.casefold(), name))),
     )
+
+
+def address_name(facet: str) -> str:
+    """What the page's address calls a facet's filter."""
+    return f"facet-{facet}" if facet in _TAKEN else facet
 
 
 def plain_text(prose: Prose) -> str:

@@ -57,6 +57,7 @@ def make_site(root: Path, settings: str = "") -> Path:
     with (root / "kb.toml").open("a", encoding="utf-8") as file:
         file.write(settings)
     add_findings(root)
+    _add_figures(root)
     hostile = [
         Candidate(
             id=f"c{n}",
@@ -73,6 +74,20 @@ def make_site(root: Path, settings: str = "") -> Path:
     config.decisions_path.write_text("merged:\n  - gone: old2020name\n    into: feng2025efficient\n")
     build(config)
     return (root / "build" / "site").resolve()
+
+
+def _add_figures(root: Path) -> None:
+    """A second source with a large model and another benchmark, so that pictures have something to divide by."""
+    folder = root / "results"
+    with (folder / "_benchmarks.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {name: AIME, kind: math, difficulty: 5, items: 120}\n")
+    with (folder / "_models.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {name: Big, family: G, origin: rl, size_b: 70}\n")
+    rows = "model,method,weight_bits,act_bits,kv_bits,benchmark,score,baseline_score\n"
+    for bits, lost in ((4, 0.5), (3, 4)):
+        rows += f"Big,awq,{bits},16,16,AIME,{60 - lost},60\nBig,awq,{bits},16,16,GSM8K,{95 - lost},95\n"
+    rows += "Big,awq,8,8,8,AIME,59,60\nBig,awq,8,8,8,GSM8K,95,95\n"
+    (folder / "feng2025efficient.csv").write_text(rows, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -228,7 +228,7 @@ def test_a_deep_tree_stays_as_wide_as_the_page() -> None:
 
 def boxes(svg: bytes) -> list[tuple[float, float, float, float]]:
     root = etree.fromstring(svg)
-    found = root.findall("{http://www.w3.org/2000/svg}rect")
+    found = root.findall(".//{http://www.w3.org/2000/svg}rect[@class]")
     return [
         (
             float(one.get("x", "")),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.render.forest import MARGIN, WIDTH, Group, Mark, Scale, forest, scale_of
+from kb.render.charts.scale import Scale
+from kb.render.forest import MARGIN, WIDTH, Group, Mark, forest, scale_of
 from tests.library import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -39,11 +40,11 @@ def test_intervals_end_where_they_should() -> None:
     """A unit's line runs from its low end to its high end, and its square sits at the value."""
     svg, scale = draw(GROUPS), scale_of(GROUPS)
     (line,) = by_class(svg, "kb-f-interval")
-    assert float(line.get("x1", "")) == pytest.approx(scale.x(-3), abs=0.01)
-    assert float(line.get("x2", "")) == pytest.approx(scale.x(-1), abs=0.01)
+    assert float(line.get("x1", "")) == pytest.approx(scale.at(-3), abs=0.01)
+    assert float(line.get("x2", "")) == pytest.approx(scale.at(-1), abs=0.01)
     (square,) = by_class(svg, "kb-f-point")
     middle = float(square.get("x", "")) + float(square.get("width", "")) / 2
-    assert middle == pytest.approx(scale.x(-2), abs=0.01)
+    assert middle == pytest.approx(scale.at(-2), abs=0.01)
     y = float(square.get("y", "")) + float(square.get("height", "")) / 2
     assert y == pytest.approx(float(line.get("y1", "")))
 
@@ -54,7 +55,7 @@ def test_diamonds_span_their_intervals() -> None:
     found = [each.get("points", "").split() for each in by_class(svg, "kb-f-mean")]
     corners = [[float(point.split(",")[0]) for point in points] for points in found]
     assert corners == [
-        pytest.approx([scale.x(low), scale.x(value), scale.x(high), scale.x(value)], abs=0.01)
+        pytest.approx([scale.at(low), scale.at(value), scale.at(high), scale.at(value)], abs=0.01)
         for low, value, high in ((-0.5, 1, 2.5), (0, 0.5, 1))
     ]
 
@@ -74,8 +75,8 @@ def test_the_margin_is_a_dashed_line_and_nought_is_in_the_picture() -> None:
     (margin,), (nought,) = by_class(svg, "kb-f-margin"), by_class(svg, "kb-f-zero")
     assert margin.get("stroke-dasharray")
     assert not nought.get("stroke-dasharray")
-    assert float(margin.get("x1", "")) == pytest.approx(scale.x(-1), abs=0.01)
-    assert float(nought.get("x1", "")) == pytest.approx(scale.x(0), abs=0.01)
+    assert float(margin.get("x1", "")) == pytest.approx(scale.at(-1), abs=0.01)
+    assert float(nought.get("x1", "")) == pytest.approx(scale.at(0), abs=0.01)
 
 
 @given(st.lists(st.tuples(*[st.floats(-1e4, 1e4)] * 3).map(sorted), min_size=1, max_size=8))
@@ -83,7 +84,7 @@ def test_everything_lies_within_the_picture(ends: list[list[float]]) -> None:
     """Whatever the effects, no end is cut off and ticks are in order, without many."""
     groups = [Group("", tuple(Mark("m", middle, low, high) for low, middle, high in ends))]
     scale = scale_of(groups)
-    assert all(MARGIN <= scale.x(each) <= WIDTH - MARGIN for row in ends for each in row)
+    assert all(MARGIN <= scale.at(each) <= WIDTH - MARGIN for row in ends for each in row)
     ticks = scale.ticks()
     assert ticks == sorted(ticks)
     assert 1 <= len(ticks) <= 5
@@ -137,4 +138,4 @@ def test_a_scale_of_one_value_is_a_scale() -> None:
     """Where every effect is nought, nothing is divided by it."""
     scale = scale_of([Group("", (Mark("m", 0, 0, 0),))])
     assert isinstance(scale, Scale)
-    assert scale.x(0) == WIDTH / 2
+    assert scale.at(0) == WIDTH / 2
