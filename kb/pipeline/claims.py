@@ -200,9 +200,9 @@ def update(
         committed = {}
     judged = judge_held(open_evidence(config), committed, progress=progress)
     changes = moved(config, judged) if committed else []
-    write_atomic(
-        config.results_dir / VERDICTS, join_lines(verdict_line(one.verdict, one.claim) for one in judged)
-    )
+    path = config.results_dir / VERDICTS
+    if judged or path.exists():  # a survey without claims needs no file
+        write_atomic(path, join_lines(verdict_line(one.verdict, one.claim) for one in judged))
     return judged, changes
 
 
