@@ -21,6 +21,9 @@ from kb.cli_decide import accept, candidates, different, reject, resolve, same, 
 from kb.cli_eval import eval_
 from kb.cli_export import export
 from kb.cli_github import diff, from_issue
+from kb.cli_freeze import freeze
+from kb.cli_graph import graph
+from kb.cli_init import init
 from kb.cli_parts import Sections, examples, json_option, say, say_json
 from kb.cli_predict import predict
 from kb.cli_read import check, list_, show
@@ -67,13 +70,14 @@ class _ReaderGoneError(Exception):
 
 class _Commands(Sections):
     sections: ClassVar = {
+        "Beginning": ("init",),
         "Getting papers": ("sync", "import", "new", "from-issue"),
         "Deciding": ("triage", "candidates", "accept", "reject", "same", "different", "unmerge", "resolve"),
         "Editing": ("fmt", "schema", "merge-driver"),
         "Reading": ("week", "list", "show", "check", "diff", "audit"),
-        "Sorting": ("taxonomy", "classify"),
+        "Sorting": ("taxonomy", "classify", "graph"),
         "Measuring": ("eval", "results", "claims", "gaps", "predict"),
-        "The survey": ("survey", "export"),
+        "The survey": ("survey", "export", "freeze"),
         "The site": ("build", "serve"),
     }
 
@@ -102,7 +106,7 @@ class _Commands(Sections):
 @click.version_option(__version__, prog_name="kb")
 @click.pass_context
 def cli(context: click.Context, root: Path, verbose: int, debug: bool) -> None:
-    """A living survey of efficient reasoning in language models that checks itself.
+    """A living survey that checks itself.
 
     Papers come from Zotero, arXiv and curated lists (kb sync), become one YAML record each under papers/, and are
     rendered into a site (kb build). People edit the records; a sync never overwrites what a person wrote.
@@ -145,13 +149,14 @@ def serve(state: _State, port: int) -> int:
 
 
 for _command in (
+    init,
     *(sync, import_, new, from_issue),
     *(triage, candidates, accept, reject, same, different, unmerge, resolve),
     *(fmt, schema, merge_driver),
     *(week, list_, show, check, diff, audit),
-    *(taxonomy, classify),
+    *(taxonomy, classify, graph),
     *(eval_, results, claims, gaps, predict),
-    *(survey, export),
+    *(survey, export, freeze),
 ):
     cli.add_command(_command)
 

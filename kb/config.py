@@ -107,7 +107,9 @@ class ListSettings(_Settings):
     creates: bool = Field(False, description="its papers become records; otherwise candidates")
     keep_notes: bool = Field(False, description="its remarks are stored: only for a list that is your own")
     facet: str | None = Field(
-        None, min_length=1, description="the facet that its headings speak of first; the first one by default"
+        None,
+        pattern=r"^[a-z][a-z0-9-]*$",
+        description="the facet that its headings speak of first; the first one by default",
     )
     skip_headings: tuple[str, ...] = Field(
         (), description="sections that hold no papers (Contents, Citation ...)"

@@ -68,7 +68,7 @@ def test_no_file_says_how_to_go_on(tmp_path: Path) -> None:
         ("[[sources.lists]]\nname = 'x'\npath = '/etc/passwd'", "sources.lists.0.path"),
         ("[[sources.lists]]\nname = 'x'\npath = '../up.md'", "sources.lists.0.path"),
         ("[[sources.lists]]\nname = 'x'\nurl = 'javascript:alert(1)'", "sources.lists.0.url"),
-        ("[[sources.lists]]\nname = 'x'\nfacet = 'mood'", "sources.lists.0.facet"),
+        ("[[sources.lists]]\nname = 'x'\nfacet = 'a mood'", "sources.lists.0.facet"),
         ("[site]\nurl = 'example.com'", "site.url"),
         ("[site]\ncitation_year = '2025'", "site.citation_year"),
         ("sources = 3", "sources"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
 from kb.config import SiteSettings
+from kb.link.graph import Edge, Measured, PaperGraph
 from kb.records.models import Paper
 from kb.records.schema import DRAFT, render_schema, schema_from
 from kb.records.taxonomy import Taxonomy
@@ -21,18 +22,23 @@ from kb.render.api_models import (
     ChangesFile,
     ClaimEntry,
     ClaimsFile,
+    EdgeEntry,
     EventEntry,
     FacetEntry,
     FeedLink,
     FileEntry,
+    GraphFile,
     IndexFile,
+    MeasuredEntry,
     PaperEntry,
     PaperFile,
     PapersFile,
+    PlaceEntry,
     ResultEntry,
     ResultsFile,
     RunEntry,
     RunsFile,
+    SimilarEntry,
     TaxonomyFile,
     VerdictEntry,
 )
@@ -46,7 +52,7 @@ from kb.render.views import PaperView, page_of_claim, standings
 
 ROOT = "api/v1"
 # What is counted in a file whose list has another name than the file.
-_LISTED = {"taxonomy": "branches", "changes": "events"}
+_LISTED = {"taxonomy": "branches", "changes": "events", "graph": "edges"}
 
 
 def file_of_paper(key: str) -> str:
@@ -72,6 +78,7 @@ class ApiInput:
     history: History
     settings: SiteSettings
     citations: Mapping[str, Citation]
+    graph: PaperGraph = field(default_factory=PaperGraph)
 
 
 def api_files(given: ApiInput) -> Iterator[tuple[str, str]]:
@@ -83,6 +90,7 @@ def api_files(given: ApiInput) -> Iterator[tuple[str, str]]:
         "claims": _claims(given.findings),
         "runs": RunsFile(version=VERSION, runs=tuple(given.runs)),
         "changes": _changes(given.history),
+        "graph": _graph(given.graph),
     }
     for name, model in lists.items():
         yield f"{ROOT}/{name}.json", _text(model)
@@ -206,6 +214,35 @@ def _paper(key: str, given: ApiInput) -> PaperFile:
         abstract=paper.abstract,
         citation=given.citations[key].plain,
         bibtex=view.bibtex,
+        similar=tuple(
+            SimilarEntry(paper=each.key, similarity=each.likeness, branches=each.branches)
+            for each in given.graph.similar.get(key, ())
+        ),
+        cites=given.graph.cites.get(key, ()),
+        cited_by=given.graph.cited_by.get(key, ()),
+        measures=_measured(given.graph.measures.get(key, ())),
+        measured_by=_measured(given.graph.measured_by.get(key, ())),
+    )
+
+
+def _measured(found: Sequence[Measured]) -> tuple[MeasuredEntry, ...]:
+    return tuple(MeasuredEntry(paper=each.paper, method=each.method, figures=each.rows) for each in found)
+
+
+def _graph(graph: PaperGraph) -> GraphFile:
+    return GraphFile(
+        version=VERSION,
+        model=graph.model,
+        citations_known=bool(graph.cites),
+        places=tuple(
+            PlaceEntry(paper=key, x=x, y=y, by_words=key in graph.by_words)
+            for key, (x, y) in graph.places.items()
+        ),
+        edges=tuple(
+            EdgeEntry(kind=kind.value, source=one, target=other, weight=weight)
+            for kind in Edge
+            for one, other, weight in graph.edges(kind)
+        ),
     )
 
 

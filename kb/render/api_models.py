@@ -127,6 +127,35 @@ class PapersFile(Api):
     papers: tuple[PaperEntry, ...]
 
 
+class SimilarEntry(Api):
+    """A paper that is like another one.
+
+    Attributes:
+        paper: its key.
+        similarity: 0 is an average pair of papers, 1 as close as one pair in a thousand; where graph.json says that the paper
+            is placed by words, the cosine of the weighed words of the titles.
+        branches: of the first facet, in which both papers stand.
+    """
+
+    paper: str
+    similarity: float
+    branches: tuple[str, ...]
+
+
+class MeasuredEntry(Api):
+    """Figures of a method.
+
+    Attributes:
+        paper: the other paper's key.
+        method: what pages call the method.
+        figures: how many.
+    """
+
+    paper: str
+    method: str
+    figures: int
+
+
 class PaperFile(Api):
     """All that is known of one paper: its record, and what follows from it.
 
@@ -151,6 +180,10 @@ class PaperFile(Api):
         abstract: only where the survey keeps abstracts.
         citation: a line to cite it by.
         bibtex: the same as BibTeX.
+        similar: the papers most like it, the most alike first.
+        cites, cited_by: keys of papers of the survey; graph.json says whether citations are known at all.
+        measures: other papers' methods of which it reports figures.
+        measured_by: papers that report figures of its method.
     """
 
     version: str
@@ -173,6 +206,59 @@ class PaperFile(Api):
     abstract: str | None
     citation: str
     bibtex: str
+    similar: tuple[SimilarEntry, ...]
+    cites: tuple[str, ...]
+    cited_by: tuple[str, ...]
+    measures: tuple[MeasuredEntry, ...]
+    measured_by: tuple[MeasuredEntry, ...]
+
+
+class PlaceEntry(Api):
+    """Where a paper lies on the map.
+
+    Attributes:
+        paper: its key.
+        x, y: from -100 to 100; papers that are alike lie close together, and neither axis means anything.
+        by_words: no embedding was computed yet: its place and its likes come from the words of its title.
+    """
+
+    paper: str
+    x: float
+    y: float
+    by_words: bool
+
+
+class EdgeEntry(Api):
+    """What joins two papers.
+
+    Attributes:
+        kind: similar goes both ways; cites and measures lead from one paper to the earlier one. One of similar, cites, measures.
+        source, target: keys of papers.
+        weight: similarity, or the number of figures; 1 for a citation.
+    """
+
+    kind: str
+    source: str
+    target: str
+    weight: float
+
+
+class GraphFile(Api):
+    """What joins papers, and the map of them.
+
+    Attributes:
+        version: of the API.
+        model: what computed the embeddings; empty where none were.
+        citations_known: citations were asked for; otherwise that there is no edge says nothing.
+        places: by key.
+        edges: by kind.
+    """
+
+    version: str
+    model: str
+    citations_known: bool
+    places: tuple[PlaceEntry, ...]
+    edges: tuple[EdgeEntry, ...]
 
 
 class FacetEntry(Api):
@@ -375,8 +461,8 @@ class RunEntry(Api):
         state: complete; imported, from another harness's log.
         model: what was run.
         weight_hash: of its weights; null where they were not seen.
-        method: the quantizer; "none" is the model as it is.
-        weight_bits, act_bits, kv_bits: of weights, activations and KV cache, nominal; 16 is "not quantized".
+        method: what was done to the model; "none" is the model as it is.
+        weight_bits, act_bits, kv_bits: of weights, activations and KV cache, nominal; 16 is the model as it is.
         effective_bits: of the weights, scales included; null where that is not known.
         task: name of the task or benchmark.
         task_version: of the task; null where it has none.
@@ -469,5 +555,6 @@ FILES: Mapping[str, type[Api]] = {
     "claims": ClaimsFile,
     "runs": RunsFile,
     "changes": ChangesFile,
+    "graph": GraphFile,
 }
 """Schemas by name, and the models they are made from. `paper` is of papers/<key>.json; any other is of the file of its name."""

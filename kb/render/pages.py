@@ -9,6 +9,7 @@ from typing import Any
 
 from kb.config import SiteSettings
 from kb.errors import DataError
+from kb.link.graph import PaperGraph
 from kb.records.candidates import Candidate
 from kb.records.models import Paper
 from kb.records.relabel import relabelled
@@ -25,15 +26,18 @@ from kb.render.charts.pictures import pictures_of
 from kb.render.citation import Cite, uncited
 from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
-from kb.render.escape import escape_text
+from kb.render.escape import SafeText, escape_text
 from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
+from kb.render.from_disk import twin
+from kb.render.graph_pages import MapFigures, add_graph
 from kb.render.needs_work import open_work
 from kb.render.picture_pages import add_pictures
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
 from kb.render.redirects import redirects_of_branches, redirects_of_papers
+from kb.render.relations import relations_of
 from kb.render.result_views import paper_results
 from kb.render.story import by_paper, tell
 from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
@@ -78,6 +82,7 @@ class SiteInput:
         findings: verdicts on claims, reported results.
         history: what happened to the survey.
         runs: what the harness measured.
+        graph: what connects papers, and where they lie on the map; measured as `map_figures` say.
         bibtex: renders records as BibTeX.
         venue_series: gives a venue's short name without the year.
         cite: says how a paper is cited.
@@ -98,6 +103,8 @@ class SiteInput:
     venue_series: Callable[[str], str] = str
     history: History = field(default_factory=History)
     runs: tuple[RunEntry, ...] = ()
+    graph: PaperGraph = field(default_factory=PaperGraph)
+    map_figures: MapFigures | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ class _Renderer:
         self.env = make_environment(given.templates)
         self.env.globals["site_title"] = given.settings.title
         self.env.globals["repository"] = given.settings.repository
+        self.env.globals["main_facet"] = given.taxonomy.facets[0].title
         self.env.globals["badges"] = BADGES
         self.env.globals["folded"] = FOLDED
         self.env.globals["has_claims"] = bool(given.findings.judged)
@@ -162,6 +170,7 @@ class _Renderer:
         self._papers()
         self._survey()
         self._survey_table()
+        self._graph()
         self._branches()
         self._findings()
         add_pictures(self._add, self._put, self.pictures, self.given.settings)
@@ -170,6 +179,7 @@ class _Renderer:
         self._redirects()
         self._changes()
         self._api()
+        self._about()
         self._handwritten()
         verdicts = tuple(sorted(self.writer.verdicts.items()))
         return Site(dict(sorted(self.pages.items())), tuple(self.writer.problems), verdicts)
@@ -211,6 +221,7 @@ class _Renderer:
         self._add(
             "index.md",
             "home.md.j2",
+            introduction=self._introduction(),
             total=len(rows),
             reviewed=sum(reviewed(paper) for paper in self.given.papers.values()),
             claims=len(self.given.findings.judged),
@@ -221,6 +232,27 @@ class _Renderer:
             reviews=self._latest_reviews(),
             citation=self._citation(),
             citation_line=self._citation_line(),
+        )
+
+    def _introduction(self) -> SafeText:
+        """What kb.toml says of the survey: Markdown that its maintainers write, as on a hand-written page."""
+        settings = self.given.settings
+        if settings.introduction is None:
+            return escape_text(settings.description or "")
+        return SafeText(self._resolved("index.md", settings.introduction.strip(), "kb.toml"))
+
+    def _about(self) -> None:
+        """How to read the survey and how to contribute; a hand-written page of the name takes its place."""
+        if "about.md" in self.given.handwritten:
+            return
+        keys = sorted(self.rows, key=lambda key: (not reviewed(self.given.papers[key]), key))
+        branches = sorted(self.given.taxonomy.branches.values(), key=lambda branch: not branch.depth)
+        self._add(
+            "about.md",
+            "about.md.j2",
+            paper=SafeText(keys[0] if keys else "lovelace1843notes"),
+            branch=SafeText(branches[0].id),
+            has_sorting="sorting.md" in self.given.handwritten,
         )
 
     def _latest_reviews(self) -> list[PaperView]:
@@ -252,6 +284,7 @@ class _Renderer:
 
     def _papers(self) -> None:
         events = by_paper(self.given.history.events)
+        relations = relations_of(self.given.graph, self.rows, self.given.taxonomy)
         for key, view in self.views.items():
             shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
             results = paper_results(key, self.given.findings, self.places)
@@ -261,6 +294,7 @@ class _Renderer:
                 paper=view,
                 shown_authors=shown,
                 results=results,
+                relations=relations(key),
                 citation=self.citations[key],
                 data=file_of_paper(key),
                 story=tell(
@@ -320,8 +354,22 @@ class _Renderer:
     def _survey_table(self) -> None:
         table = survey_table(self.given.papers, self.views, self.given.taxonomy, self.given.venue_series)
         self._add(PAGE, "survey-table.md.j2", table=table, total=len(self.rows))
-        self._put(DATA, table.data)
-        self._put(BIBTEX, table.bibtex)
+        for path, text in ((DATA, table.data), (BIBTEX, table.bibtex)):
+            self._put(path, text)
+            self._put(*twin(path, text))
+
+    def _graph(self) -> None:
+        given = self.given
+        add_graph(
+            self._add,
+            self._put,
+            given.graph,
+            given.papers,
+            self.rows,
+            given.taxonomy,
+            given.settings.title,
+            given.map_figures,
+        )
 
     def _branches(self) -> None:
         self._add("taxonomy.md", "taxonomy.md.j2", facets=self.facets)
@@ -411,6 +459,7 @@ class _Renderer:
             history=given.history,
             settings=given.settings,
             citations=self.citations,
+            graph=given.graph,
         )
         for path, text in api_files(source):
             self._put(path, text)
@@ -436,7 +485,7 @@ class _Renderer:
         for path, text in sorted(self.given.handwritten.items()):
             self._put(path, self._resolved(path, text))
 
-    def _resolved(self, path: str, text: str) -> str:
+    def _resolved(self, path: str, text: str, file: str | None = None) -> str:
         def link(reference: str, words: str | None) -> str | None:
             target = self.resolve(reference)
             if target is None:
@@ -446,7 +495,7 @@ class _Renderer:
         def complain(reference: str, line: int) -> None:
             message = f"[[{reference}]] is neither a paper's key nor a branch"
             self.writer.problems.append(
-                Problem(message, f"site/docs/{path}", line=line, fix="correct the reference")
+                Problem(message, file or f"site/docs/{path}", line=line, fix="correct the reference")
             )
 
         return resolve_markdown(text, link, complain)

@@ -242,7 +242,7 @@ def test_a_page_linked_by_hand_may_not_vanish(kb: Config) -> None:
 def test_a_heading_that_pages_link_to_may_not_vanish(kb: Config) -> None:
     """Every record's page links into about.md: losing the heading there fails though those pages did not change."""
     build(kb)
-    edit(kb.root / "site/docs/about.md", "### Write a review", "### Writing")
+    edit(kb.root / "templates/about.md.j2", "### Write a review", "### Writing")
     with pytest.raises(DataError, match="write-a-review"):
         build(kb)
 

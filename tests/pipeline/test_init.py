@@ -73,7 +73,9 @@ def test_a_survey_without_a_group_asks_no_zotero(tmp_path: Path) -> None:
     assert list(NETWORK_SOURCES["zotero"](load_config(tmp_path, {}))) == []
 
 
-@pytest.mark.parametrize("title", [text for text in HOSTILE if text.isprintable()] + ["yes", "'", '"""', "\\"])
+@pytest.mark.parametrize(
+    "title", [text for text in HOSTILE if text.isprintable()] + ["yes", "'", '"""', "\\"]
+)
 def test_any_title_is_kept_as_it_is(tmp_path: Path, title: str) -> None:
     """In TOML and YAML, of the survey and of its branches."""
     branch = title.replace(",", " ").strip()
@@ -173,7 +175,11 @@ def test_the_same_kb_is_installed_again(tmp_path: Path) -> None:
     from kb import __version__
 
     assert f"kb-survey=={__version__}" in (tmp_path / "a" / "requirements.txt").read_text().splitlines()
-    assert (tmp_path / "b" / "requirements.txt").read_text().endswith("kb-survey @ git+https://example.com/kb@v1\n")
+    assert (
+        (tmp_path / "b" / "requirements.txt")
+        .read_text()
+        .endswith("kb-survey @ git+https://example.com/kb@v1\n")
+    )
     first = (tmp_path / "a" / "requirements.txt").read_text().splitlines()[0]
     assert (first == "-c constraints.txt") == (tmp_path / "a" / "constraints.txt").exists()
 
@@ -181,7 +187,15 @@ def test_the_same_kb_is_installed_again(tmp_path: Path) -> None:
 def test_no_word_of_another_field_is_in_a_new_survey(tmp_path: Path) -> None:
     """Not in settings, taxonomy, README or schemas of branches."""
     init(tmp_path, FULL)
-    for name in ("kb.toml", "taxonomy.yaml", "README.md", "Makefile", ".gitignore", "schema/taxonomy.json", "schema/kb.json"):
+    for name in (
+        "kb.toml",
+        "taxonomy.yaml",
+        "README.md",
+        "Makefile",
+        ".gitignore",
+        "schema/taxonomy.json",
+        "schema/kb.json",
+    ):
         text = (tmp_path / name).read_text(encoding="utf-8").lower()
         for word in ("reasoning", "quantiz", "shorter", "faster", "chain of thought", "6415084"):
             assert word not in text, (name, word)

@@ -155,7 +155,7 @@ def test_headings_come_clean_and_without_the_name_of_the_list() -> None:
     text = "# Awesome Trees\n\n### ▶️ 1&nbsp;&nbsp; Care of Trees\n\n#### 1.1&nbsp; <i>Pruning</i> ![x](y) <a id='p'></a>\n\n"
     text += f"**✨&nbsp;&nbsp;Tall Ones**\n\n- [Trimming Tall Trees with Care](https://arxiv.org/abs/{A})\n"
     (heading,) = one(text).headings
-    assert (heading.path, heading.facet) == (("Care of Trees", "Pruning", "Tall Ones"), "direction")
+    assert (heading.path, heading.facet) == (("Care of Trees", "Pruning", "Tall Ones"), None)
 
 
 def test_numbers_put_a_heading_in_its_place_where_its_level_does_not() -> None:
