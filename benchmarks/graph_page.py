@@ -108,7 +108,9 @@ def measure_page(browser: Any, base: str, name: str, runs: int) -> dict[str, Any
         page.mouse.move(x, y)
         drag += frames(page, lambda page=page, x=x, y=y: sweep(page, x, y))
         page.keyboard.down("Shift")
-        wheel += frames(page, lambda page=page: [page.mouse.wheel(0, 40 if n % 2 else -40) for n in range(24)])
+        wheel += frames(
+            page, lambda page=page: [page.mouse.wheel(0, 40 if n % 2 else -40) for n in range(24)]
+        )
         page.keyboard.up("Shift")
         context.close()
     return {
@@ -130,13 +132,18 @@ def frames(page: Any, act: Any) -> list[float]:
     """Milliseconds between frames while `act` goes on."""
     page.evaluate(_FRAMES)
     act()
-    found: list[float] = page.evaluate("() => { cancelAnimationFrame(window.running_); return window.frames_; }")
+    found: list[float] = page.evaluate(
+        "() => { cancelAnimationFrame(window.running_); return window.frames_; }"
+    )
     return found[1:]
 
 
 def spread(found: list[float]) -> dict[str, float]:
     ordered = sorted(found)
-    return {"median": round(statistics.median(ordered), 1), "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 1)}
+    return {
+        "median": round(statistics.median(ordered), 1),
+        "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
+    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -67,7 +67,9 @@ def evaluate(state: Any, write: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-@graph.command(epilog=examples("kb graph picture --out map.svg", "kb graph picture | rsvg-convert -f pdf > map.pdf"))
+@graph.command(
+    epilog=examples("kb graph picture --out map.svg", "kb graph picture | rsvg-convert -f pdf > map.pdf")
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write this file [default: print]."
 )
@@ -87,7 +89,9 @@ def picture(state: Any, out: Path | None) -> int:
     return EXIT_OK
 
 
-@graph.command(epilog=examples("kb graph show liu2025quantization", "kb graph show liu2025quantization --json"))
+@graph.command(
+    epilog=examples("kb graph show liu2025quantization", "kb graph show liu2025quantization --json")
+)
 @click.argument("key")
 @json_option
 @click.pass_obj

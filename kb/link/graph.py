@@ -40,7 +40,8 @@ class Similar:
     """A paper that is like another one.
 
     Attributes:
-        likeness: cosine similarity, -1 to 1, of embeddings or of weighed words.
+        likeness: 0 is an average pair of papers, 1 one as close as one pair in a thousand; where it is one of words, the
+            cosine of the titles' TF-IDF.
         branches: that both papers stand in, the narrowest of each.
         words: that both titles say; only where the likeness is one of words.
     """
@@ -90,13 +91,15 @@ class PaperGraph:
                 return [(one, other, 1.0) for one, others in self.cites.items() for other in others]
             case Edge.MEASURES:
                 return [
-                    (one, each.paper, float(each.rows)) for one, all_ in self.measures.items() for each in all_
+                    (one, each.paper, float(each.rows))
+                    for one, all_ in self.measures.items()
+                    for each in all_
                 ]
         found: dict[tuple[str, str], float] = {}
         for one, likes in self.similar.items():
             for like in likes:
                 pair = (min(one, like.key), max(one, like.key))
-                found[pair] = max(like.likeness, found.get(pair, -1.0))
+                found[pair] = max(like.likeness, found.get(pair, -9.0))
         return [(*pair, found[pair]) for pair in sorted(found)]
 
     def network(self, kinds: Iterable[Edge] = tuple(Edge)) -> nx.MultiDiGraph:
@@ -168,7 +171,14 @@ def paper_graph(
     measures, measured_by = _measured(papers, results)
     model = found.model if found and known else ""
     return PaperGraph(
-        dict(sorted(places.items())), frozenset(missing), similar, cites, cited_by, measures, measured_by, model
+        dict(sorted(places.items())),
+        frozenset(missing),
+        similar,
+        cites,
+        cited_by,
+        measures,
+        measured_by,
+        model,
     )
 
 
@@ -188,9 +198,7 @@ def directions_of(paper: Paper, taxonomy: Taxonomy) -> tuple[str, ...]:
 
 
 def _is_shown(paper: Paper) -> bool:
-    return (
-        paper.publication_state is not PublicationState.WITHDRAWN and paper.status is not RecordStatus.STUB
-    )
+    return paper.publication_state is not PublicationState.WITHDRAWN and paper.status is not RecordStatus.STUB
 
 
 def _places_of_others(words: Words, known: Places, near: Mapping[str, Near]) -> Places:
@@ -236,9 +244,10 @@ def _measured(
     """Who reports figures of whose method; a paper's figures of its own method are no news."""
     count: dict[tuple[str, str, str], int] = {}
     for row in results.rows if results else ():
-        method = results.words.methods.get(row.method) if results else None
-        if method and method.paper in papers and row.source in papers and method.paper != row.source:
-            name = (row.source, method.paper, method.title)
+        word = results.words.methods.get(row.method) if results else None
+        proposed = word.paper if word else None
+        if word and proposed in papers and row.source in papers and proposed != row.source:
+            name = (row.source, str(proposed), word.title)
             count[name] = count.get(name, 0) + 1
     measures: dict[str, list[Measured]] = {}
     measured_by: dict[str, list[Measured]] = {}

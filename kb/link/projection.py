@@ -24,26 +24,43 @@ _APART = 1.6  # of two dots on the map: those that would lie closer are moved to
 _SEED = 0
 
 
-def layout(vectors: np.ndarray) -> np.ndarray:
-    """Places [papers, 2] of `vectors` [papers, dimensions] (rows of length one) by t-SNE, seeded; not scaled yet.
+def layout(likeness: np.ndarray) -> np.ndarray:
+    """Places [papers, 2] by t-SNE of `likeness` [papers, papers], seeded; not scaled yet. A squared distance is what is
+    missing to the highest likeness.
 
     van der Maaten and Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html, started from the first two principal
-    components, which makes the large shape repeatable (Kobak and Berens 2019, https://doi.org/10.1038/s41467-019-13056-x).
+    coordinates, which makes the large shape repeatable (Kobak and Berens 2019, https://doi.org/10.1038/s41467-019-13056-x).
 
     Raises:
         KbError: scikit-learn is missing.
     """
-    if len(vectors) < 5:
-        return _circle(len(vectors))
+    count = len(likeness)
+    if count < 5:
+        return _circle(count)
     try:
         from sklearn.manifold import TSNE
     except ImportError:
         raise KbError(
             "a layout needs scikit-learn, which is not installed", fix="pip install 'kb-survey[classify]'"
         ) from None
-    perplexity = min(30.0, (len(vectors) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, metric="cosine", init="pca", random_state=_SEED, n_jobs=1)
-    return np.asarray(tsne.fit_transform(vectors.astype(np.float64)), dtype=float)
+    both = ((likeness + likeness.T) / 2).astype(np.float64)
+    apart = np.sqrt(np.maximum(both[~np.eye(count, dtype=bool)].max() - both, 0.0))
+    np.fill_diagonal(apart, 0.0)
+    perplexity = min(30.0, (count - 1) / 3)
+    tsne = TSNE(
+        perplexity=perplexity, metric="precomputed", init=_coordinates(both), random_state=_SEED, n_jobs=1
+    )
+    return np.asarray(tsne.fit_transform(apart), dtype=float)
+
+
+def _coordinates(likeness: np.ndarray) -> np.ndarray:
+    """The first two principal coordinates [papers, 2], as small as t-SNE wants its start."""
+    from scipy.sparse.linalg import eigsh
+
+    centred = likeness - likeness.mean(axis=0) - likeness.mean(axis=1)[:, None] + likeness.mean()
+    _, axes = eigsh(centred, k=2, v0=np.linspace(1.0, 2.0, len(likeness)))
+    axes = axes[:, ::-1] * np.sign(axes[np.argmax(np.abs(axes), axis=0), (0, 1)])[::-1]
+    return np.asarray(axes / max(float(axes[:, 0].std()), 1e-12) * 1e-4, dtype=np.float32)
 
 
 def _circle(count: int) -> np.ndarray:
@@ -57,10 +74,12 @@ def scaled(places: np.ndarray) -> np.ndarray:
         return places
     low, high = places.min(axis=0), places.max(axis=0)
     side = float((high - low).max()) or 1.0
-    return (places - (low + high) / 2) * (2 * HALF_SIDE / side)
+    return np.asarray((places - (low + high) / 2) * (2 * HALF_SIDE / side))
 
 
-def turned_onto(places: np.ndarray, keys: Sequence[str], old: Mapping[str, tuple[float, float]]) -> np.ndarray:
+def turned_onto(
+    places: np.ndarray, keys: Sequence[str], old: Mapping[str, tuple[float, float]]
+) -> np.ndarray:
     """`places` [papers, 2] of `keys` turned and mirrored so that papers that lay somewhere before lie as near to that as
     they can: orthogonal Procrustes, by the singular vectors of the cross-covariance (Schönemann 1966)."""
     known = [at for at, key in enumerate(keys) if key in old]
@@ -69,7 +88,7 @@ def turned_onto(places: np.ndarray, keys: Sequence[str], old: Mapping[str, tuple
     before = np.array([old[keys[at]] for at in known])
     now = places[known]
     left, _, right = np.linalg.svd((now - now.mean(axis=0)).T @ (before - before.mean(axis=0)))
-    return (places - now.mean(axis=0)) @ (left @ right)
+    return np.asarray((places - now.mean(axis=0)) @ (left @ right))
 
 
 def among(near: Near, places: Mapping[str, tuple[float, float]], most: int = 5) -> tuple[float, float] | None:
@@ -152,12 +171,12 @@ def _spread(keys: Sequence[str], values: np.ndarray) -> list[float]:
     return [round(ranks[at] * step - HALF_SIDE, DIGITS) for at in range(len(keys))]
 
 
-def kept_share(vectors: np.ndarray, places: np.ndarray, count: int = 10) -> float:
-    """How much of a neighbourhood the plane keeps: of the `count` papers most like a paper, the share that is also among
-    the `count` that lie nearest to it; the mean over all papers."""
-    if len(vectors) <= count:
+def kept_share(likeness: np.ndarray, places: np.ndarray, count: int = 10) -> float:
+    """How much of a neighbourhood the plane keeps: of the `count` papers most like a paper by `likeness` [papers, papers],
+    the share that is also among the `count` that lie nearest to it; the mean over all papers."""
+    if len(likeness) <= count:
         return 1.0
-    alike, apart = vectors @ vectors.T, ((places[:, None] - places[None]) ** 2).sum(axis=-1)
+    alike, apart = likeness.copy(), ((places[:, None] - places[None]) ** 2).sum(axis=-1)
     np.fill_diagonal(alike, -np.inf)
     np.fill_diagonal(apart, np.inf)
     true = np.argpartition(-alike, count, axis=1)[:, :count]

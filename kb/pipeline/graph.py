@@ -13,7 +13,7 @@ from kb.classify.text import Document
 from kb.config import Config
 from kb.errors import UsageError
 from kb.link.graph import PaperGraph, paper_graph
-from kb.link.neighbours import DIGITS, LEAST, Near, nearest
+from kb.link.neighbours import DIGITS, LEAST, Near, Words, calibrated, nearest
 from kb.link.projection import DIGITS as PLACE_DIGITS
 from kb.link.projection import Ground, Places, among, layout, scaled, turned_onto
 from kb.pipeline.classify import documents_of
@@ -165,12 +165,12 @@ def _renewed(
     if not (new or gone or (fresh and documents)):
         return dict(old)
     keys = list(documents)
-    vectors = embedder.encode([documents[key].text for key in keys], progress)
-    near = _likes(keys, vectors, old, new, held)
+    likeness = likeness_of(documents, embedder, progress)
+    near = _likes(keys, likeness, old, new, held)
     places = {key: (line.x, line.y) for key, line in old.items() if key in documents}
     laid_out = {key for key in places if old[key].placed == "layout"}
     if fresh or not places:
-        spots = scaled(turned_onto(layout(vectors), keys, places))
+        spots = scaled(turned_onto(layout(likeness), keys, places))
         places = {key: _rounded(x, y) for key, (x, y) in zip(keys, spots.tolist(), strict=True)}
         laid_out = set(keys)
     else:
@@ -198,8 +198,24 @@ def _joining(keys: list[str], near: Mapping[str, Near], places: Places) -> Place
     return {key: ground.settle(key, among(near[key], places) or (0.0, 0.0)) for key in keys}
 
 
+def likeness_of(
+    documents: Mapping[str, Document], embedder: Embedder, progress: Progress | None = None
+) -> np.ndarray:
+    """How alike every two papers are [papers, papers]: the mean of what embeddings and words say, each on a scale on which
+    0 is an average pair and 1 one that is as close as one in a thousand.
+
+    Raises:
+        EmbedderError: there is no model to embed with.
+    """
+    vectors = embedder.encode([document.text for document in documents.values()], progress)
+    kinds = np.array([bool(document.abstract) for document in documents.values()])
+    words = Words.of(documents).cosines()
+    both: np.ndarray = (calibrated(vectors @ vectors.T, kinds) + calibrated(words, kinds)) / 2
+    return both
+
+
 def _likes(
-    keys: list[str], vectors: np.ndarray, old: Mapping[str, MapLine], new: set[str], held: set[str]
+    keys: list[str], likeness: np.ndarray, old: Mapping[str, MapLine], new: set[str], held: set[str]
 ) -> dict[str, Near]:
     """The likes of every paper. Those of a paper that did not change are as they were, but for papers that did: so that
     the last digit of a figure on another machine changes no line."""
@@ -210,12 +226,12 @@ def _likes(
         whole = len(rest) == len(line.near) or key in held
         if key in row and key not in new and whole:
             kept[key] = rest
-    found = nearest(keys, vectors, NEAR, [row[key] for key in keys if key not in kept])
+    found = nearest(keys, likeness, NEAR, [row[key] for key in keys if key not in kept])
     entering = sorted(new)
-    to_new = vectors[[row[key] for key in entering]] if entering else vectors[:0]
+    columns = [row[key] for key in entering]
     for key, rest in kept.items():
-        likeness = np.round((to_new @ vectors[row[key]]).astype(float), DIGITS)
-        more = [(other, float(like)) for other, like in zip(entering, likeness, strict=True) if like >= LEAST]
+        told = np.round(likeness[row[key], columns].astype(float), DIGITS)
+        more = [(other, float(like)) for other, like in zip(entering, told, strict=True) if like >= LEAST]
         found[key] = tuple(sorted([*rest, *more], key=lambda each: (-each[1], each[0]))[:NEAR])
     return found
 

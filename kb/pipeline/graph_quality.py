@@ -13,10 +13,11 @@ from kb.classify.text import Document
 from kb.config import Config
 from kb.errors import UsageError
 from kb.link.graph import SIMILAR
-from kb.link.neighbours import Near, Words, nearest
+from kb.link.neighbours import Near, Words, calibrated, nearest
 from kb.link.projection import kept_share
 from kb.pipeline.classify import documents_of
 from kb.pipeline.figures import readme_with_figures
+from kb.pipeline.graph import likeness_of
 from kb.pipeline.store import open_store
 from kb.pipeline.voice import default_embedder
 from kb.records.files import write_atomic
@@ -38,7 +39,7 @@ def load_figures(config: Config) -> MapFigures | None:
         alike = found["similar"]
         return MapFigures(
             float(found["map"]["kept"]),
-            float(alike["embeddings"]["share"]),
+            float(alike["both"]["share"]),
             float(alike["chance"]["share"]),
             int(found["papers_with_branch"]),
         )
@@ -81,29 +82,36 @@ def measure(
         fix = "kb graph update first; and let lists or people put papers into branches"
         raise UsageError(f"only {len(judged)} papers on the map stand in a branch", fix=fix)
     chosen = embedder or default_embedder(config)
-    vectors = chosen.encode([documents[key].text for key in mapped], progress)
-    row = {key: at for at, key in enumerate(mapped)}
-    of_judged = vectors[[row[key] for key in judged]]
-    titles = chosen.encode([documents[key].title for key in judged], progress)
-    whole = {key: documents[key] for key in judged}
-    bare = {key: Document(title=documents[key].title) for key in judged}
+    whole = {key: documents[key] for key in mapped}
+    bare = {key: Document(title=documents[key].title) for key in mapped}
+    vectors = chosen.encode([document.text for document in whole.values()], progress)
+    titles = chosen.encode([document.title for document in bare.values()], progress)
+    both = likeness_of(whole, chosen)
+    kinds = np.array([bool(document.abstract) for document in whole.values()])
+    at = [mapped.index(key) for key in judged]
+
+    def agreement(likeness: np.ndarray) -> dict[str, float]:
+        return _agreement(nearest(judged, likeness[np.ix_(at, at)], SIMILAR), branches)
+
     places = np.array([(lines[key].x, lines[key].y) for key in mapped])
     drawn = np.random.default_rng(0).permuted(np.arange(len(mapped)))
     return {
         "model": chosen.name,
         "papers": len(mapped),
-        "papers_with_abstract": sum(bool(documents[key].abstract) for key in mapped),
+        "papers_with_abstract": int(kinds.sum()),
         "papers_with_branch": len(judged),
         "similar": {
-            "embeddings": _agreement(nearest(judged, of_judged, SIMILAR), branches),
-            "embeddings_of_titles": _agreement(nearest(judged, titles, SIMILAR), branches),
-            "words": _agreement(Words.of(whole).nearest(SIMILAR), branches),
-            "words_of_titles": _agreement(Words.of(bare).nearest(SIMILAR), branches),
+            "both": agreement(both),
+            "words": agreement(calibrated(Words.of(whole).cosines(), kinds)),
+            "embeddings": agreement(calibrated(vectors @ vectors.T, kinds)),
+            "embeddings_as_they_are": agreement(vectors @ vectors.T),
+            "words_of_titles": agreement(Words.of(bare).cosines()),
+            "embeddings_of_titles": agreement(titles @ titles.T),
             "chance": _by_chance(judged, branches),
         },
         "map": {
-            "kept": round(kept_share(vectors, places, KEPT), 3),
-            "kept_by_chance": round(kept_share(vectors, places[drawn], KEPT), 3),
+            "kept": round(kept_share(both, places, KEPT), 3),
+            "kept_by_chance": round(kept_share(both, places[drawn], KEPT), 3),
         },
     }
 
@@ -134,10 +142,12 @@ def _figures(shares: np.ndarray) -> dict[str, float]:
 
 
 _NAMES = {
-    "embeddings": "Embeddings of title and abstract: what the site shows",
-    "embeddings_of_titles": "Embeddings of the title",
-    "words": "TF-IDF of title and abstract",
-    "words_of_titles": "TF-IDF of the title: what the site shows until `kb graph update`",
+    "both": "Embeddings and words of title and abstract, on one scale: what the site shows",
+    "words": "TF-IDF alone",
+    "embeddings": "Embeddings alone",
+    "embeddings_as_they_are": "Their cosines, not brought to one scale",
+    "words_of_titles": "TF-IDF of titles: what the site shows until `kb graph update`",
+    "embeddings_of_titles": "Embeddings of titles",
     "chance": "Drawn at random",
 }
 

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kb.errors import DataError
 from kb.records.files import read_if_there
@@ -37,7 +37,8 @@ class MapLine(_Line):
         placed: layout, where the projection put it; neighbours, where it came later and lies among those like it.
         read: what was embedded: the title with the abstract, or the title alone.
         text: digest of that text.
-        near: keys of the papers most like it, with the cosine similarity of the embeddings, the most alike first.
+        near: keys of the papers most like it, the most alike first, with their likeness: 0 is an average pair of papers,
+            1 one that is as close as one pair in a thousand.
     """
 
     paper: str
@@ -46,7 +47,7 @@ class MapLine(_Line):
     placed: Literal["layout", "neighbours"]
     read: Literal["abstract", "title"]
     text: str
-    near: tuple[tuple[str, Annotated[float, Field(ge=-1, le=1)]], ...] = ()
+    near: tuple[tuple[str, float], ...] = ()
 
 
 class _Head(_Line):

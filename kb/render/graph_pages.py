@@ -102,7 +102,9 @@ def add_graph(
         single=sum(len(group) == 1 for group in groups),
         likes=_most(graph, Edge.SIMILAR, rows),
         cited=_in_degree({key: len(found) for key, found in graph.cited_by.items()}, rows),
-        measured=_in_degree({key: sum(m.rows for m in found) for key, found in graph.measured_by.items()}, rows),
+        measured=_in_degree(
+            {key: sum(m.rows for m in found) for key, found in graph.measured_by.items()}, rows
+        ),
         model=graph.model,
         figures=figures,
         papers=PAPERS,

@@ -60,13 +60,18 @@ def map_file(dots: Sequence[Dot], taxonomy: Taxonomy, title: str) -> str:
         f"<title>{_xml(title)}</title><style>{style}</style>",
         f'<rect x="{low:g}" y="{low:g}" width="{2 * _EDGE:g}" height="{height:g}" fill="#fff"/>',
         _shapes(taxonomy),
-        *(f'<g class="kb-dot {_class(dot.main)}"><title>{_xml(dot.row.title)}</title>{_use(dot)}</g>' for dot in dots),
+        *(
+            f'<g class="kb-dot {_class(dot.main)}"><title>{_xml(dot.row.title)}</title>{_use(dot)}</g>'
+            for dot in dots
+        ),
         *_labels(dots, taxonomy, _xml),
     ]
     for number, (main, said) in enumerate(legend):
         y = _EDGE + 4 + 7 * number
         shape = f'<use href="#{_shape(main)}" x="{low + 6:g}" y="{y:g}"/>'
-        parts.append(f'<g class="{_class(main)}">{shape}</g><text x="{low + 10:g}" y="{y + 1.4:g}">{_xml(said)}</text>')
+        parts.append(
+            f'<g class="{_class(main)}">{shape}</g><text x="{low + 10:g}" y="{y + 1.4:g}">{_xml(said)}</text>'
+        )
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -103,9 +108,7 @@ def _link(dot: Dot, here: str) -> str:
     """A dot that leads to its paper. It is no stop of the tab key: the list below the map is."""
     href = relative(dot.row.page.removesuffix(".md") + ".html", here)
     title = escape_code(visible(dot.row.title))
-    return (
-        f'<a class="kb-dot {_class(dot.main)}" href="{href}" tabindex="-1"><title>{title}</title>{_use(dot)}</a>'
-    )
+    return f'<a class="kb-dot {_class(dot.main)}" href="{href}" tabindex="-1"><title>{title}</title>{_use(dot)}</a>'
 
 
 def _strokes(dots: Sequence[Dot], taxonomy: Taxonomy) -> list[str]:

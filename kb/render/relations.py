@@ -46,7 +46,9 @@ class Relations:
     measured_by: tuple[Figures, ...]
 
 
-def relations_of(graph: PaperGraph, rows: Mapping[str, Row], taxonomy: Taxonomy) -> Callable[[str], Relations]:
+def relations_of(
+    graph: PaperGraph, rows: Mapping[str, Row], taxonomy: Taxonomy
+) -> Callable[[str], Relations]:
     """Gives the connections of a paper by its key."""
 
     def like(one: Similar) -> Like:

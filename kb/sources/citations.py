@@ -129,9 +129,7 @@ class CitationsSource:
             )
             answers = {key: Answer(each.cites, complete=False) for key, each in answers.items()}
         if error is not None and not answers and not run.unknown:
-            return SourceResult(
-                self.name, Status.FAILED, error=error, requests=requests, summary=str(error)
-            )
+            return SourceResult(self.name, Status.FAILED, error=error, requests=requests, summary=str(error))
         partial = error is not None or bool(run.problems)
         changed = any(set(each.cites) != set(known.cites.get(key, ())) for key, each in answers.items())
         return SourceResult(
@@ -195,7 +193,9 @@ def _read(
         for pair in _identifiers(each)
         if (holder := holders.get(pair)) and holder != key
     }
-    return "", Answer(tuple(sorted(cited)), complete=references is not None and len(references) >= (count or 0))
+    return "", Answer(
+        tuple(sorted(cited)), complete=references is not None and len(references) >= (count or 0)
+    )
 
 
 def _another(told: Mapping[str, str], asked: str) -> str | None:

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 
 from kb.errors import DataError, KbError
 
-
 CITATIONS = "citations"
 """The name of a source that speaks of what records cite, and of no papers."""
 

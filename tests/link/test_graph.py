@@ -10,7 +10,7 @@ import pytest
 
 from kb.classify.text import Document
 from kb.link.graph import Edge, paper_graph
-from kb.link.neighbours import Words, nearest
+from kb.link.neighbours import Words, calibrated, nearest
 from kb.link.projection import Ground, among, kept_share, layout, plane_of_words, scaled, turned_onto
 from kb.records.models import Paper
 from kb.records.paper_map import MapLine, PaperMap
@@ -34,15 +34,47 @@ def test_the_nearest_come_first_and_never_the_paper_itself() -> None:
     """Vectors at 0, 10, 50 and 90 degrees; of two that are equally near, the first key."""
     angles = np.radians([0, 10, 50, 90])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    found = nearest(["a", "b", "c", "d"], vectors, 2)
+    likeness = vectors @ vectors.T
+    found = nearest(["a", "b", "c", "d"], likeness, 2)
     assert found["a"] == (("b", 0.98), ("c", 0.64))
     assert found["c"] == (("b", 0.77), ("d", 0.77))
-    assert nearest(["a", "b", "c", "d"], vectors, 9, [0])["a"] == (("b", 0.98), ("c", 0.64))
+    assert nearest(["a", "b", "c", "d"], likeness, 9, [0])["a"] == (("b", 0.98), ("c", 0.64))
+
+
+def test_kinds_of_texts_are_brought_to_one_scale() -> None:
+    """Two kinds of texts whose pairs are all closer within a kind than across: afterwards topics count, and kinds do not."""
+    rng = np.random.default_rng(3)
+    topics, kinds = np.arange(60) % 3, np.arange(60) % 2 == 0
+    vectors = np.hstack(
+        [0.5 * np.eye(3)[topics], 2.0 * np.eye(2)[kinds.astype(int)], rng.normal(scale=0.1, size=(60, 8))]
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    keys = [f"k{number}" for number in range(60)]
+
+    def share(likeness: np.ndarray, told: np.ndarray) -> float:
+        found = nearest(keys, likeness, 15)
+        return float(
+            np.mean(
+                [told[keys.index(key)] == told[keys.index(o)] for key, near in found.items() for o, _ in near]
+            )
+        )
+
+    before, after = vectors @ vectors.T, calibrated(vectors @ vectors.T, kinds)
+    assert share(before, kinds) == 1
+    assert share(after, kinds) < 0.65
+    assert share(after, topics) == 1
+    apart = ~np.eye(60, dtype=bool)
+    assert after[apart].mean() == pytest.approx(0, abs=0.01)
 
 
 def test_words_of_titles_tell_likes() -> None:
     """Rare words in common make likes; endings do not matter; papers without a word in common are none."""
-    titles = {"a": "Pruning latent chains", "b": "Latently pruned chain", "c": "Chains of stones", "d": "Birdsong"}
+    titles = {
+        "a": "Pruning latent chains",
+        "b": "Latently pruned chain",
+        "c": "Chains of stones",
+        "d": "Birdsong",
+    }
     words = Words.of({key: Document(title=title) for key, title in titles.items()})
     found = words.nearest(3)
     assert [key for key, _ in found["a"]] == ["b", "c"]
@@ -85,18 +117,19 @@ def test_a_layout_keeps_groups_together() -> None:
     rng = np.random.default_rng(0)
     vectors = np.repeat(np.eye(3, 12), 20, axis=0) + rng.normal(scale=0.15, size=(60, 12))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    places = scaled(layout(vectors))
-    assert np.array_equal(places, scaled(layout(vectors)))
-    assert kept_share(vectors, places) > 0.6
+    likeness = vectors @ vectors.T
+    places = scaled(layout(likeness))
+    assert np.array_equal(places, scaled(layout(likeness)))
+    assert kept_share(likeness, places) > 0.5
     shuffled = places[rng.permutation(60)]
-    assert kept_share(vectors, shuffled) < 0.35
+    assert kept_share(likeness, shuffled) < 0.3
 
 
 def test_a_map_that_keeps_everything_keeps_it_all() -> None:
     """Points on an arc, seen as they are."""
     angles = np.linspace(0, 1, 40)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    assert kept_share(vectors, vectors) == 1.0
+    assert kept_share(vectors @ vectors.T, vectors) == 1.0
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 40])
@@ -119,12 +152,20 @@ def test_likes_say_why() -> None:
         paper("d2024", "Latent chains again", status="stub"),
         paper("e2024", "Latent chains gone", publication_state="withdrawn", withdrawn_reason="wrong"),
     )
-    line = MapLine(paper="a2024", x=1, y=2, placed="layout", read="title", text="t", near=(("b2024", 0.9), ("e2024", 0.8)))
+    line = MapLine(
+        paper="a2024",
+        x=1,
+        y=2,
+        placed="layout",
+        read="title",
+        text="t",
+        near=(("b2024", 0.9), ("e2024", 0.8)),
+    )
     graph = paper_graph(papers, TAXONOMY, PaperMap("m", {"a2024": line}))
     (first,) = graph.similar["a2024"]
     assert (first.key, first.likeness, first.branches, first.words) == ("b2024", 0.9, ("shorter/latent",), ())
-    assert graph.places["a2024"] == (1, 2)
     assert graph.by_words == papers.keys() - {"a2024"}
+    assert graph.places["a2024"] == (1.0, 2.0)
     other = graph.similar["c2024"]
     assert {each.key for each in other} == {"a2024", "b2024"}
     assert all(each.words == ("latent",) for each in other)
@@ -144,7 +185,11 @@ def test_a_branch_that_a_person_rejected_is_no_reason() -> None:
 def test_citations_join_records_alone() -> None:
     """Both directions; a citation that two sources know counts once; nobody cites itself."""
     papers = library(*(paper(key, key) for key in ("a2024", "b2024", "c2024")))
-    cited = {("s2", "a2024"): ("b2024", "gone", "a2024"), ("bibtex", "a2024"): ("b2024",), ("s2", "gone"): ("c2024",)}
+    cited = {
+        ("s2", "a2024"): ("b2024", "gone", "a2024"),
+        ("bibtex", "a2024"): ("b2024",),
+        ("s2", "gone"): ("c2024",),
+    }
     graph = paper_graph(papers, TAXONOMY, cited=cited)
     assert graph.cites == {"a2024": ("b2024",)}
     assert graph.cited_by == {"b2024": ("a2024",)}
@@ -167,7 +212,10 @@ def test_a_method_joins_its_paper_with_those_who_measure_it() -> None:
 def test_components_and_degrees() -> None:
     """Papers that hang together by any edge; an edge of likeness that both begin counts once."""
     papers = library(
-        paper("a2024", "Latent chains"), paper("b2024", "Latent steps"), paper("c2024", "Stones"), paper("d2024", "Birds")
+        paper("a2024", "Latent chains"),
+        paper("b2024", "Latent steps"),
+        paper("c2024", "Stones"),
+        paper("d2024", "Birds"),
     )
     graph = paper_graph(papers, TAXONOMY, cited={("s2", "c2024"): ("b2024",)})
     assert graph.components() == [["a2024", "b2024", "c2024"], ["d2024"]]

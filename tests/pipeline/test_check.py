@@ -121,9 +121,7 @@ def test_an_empty_base_is_clean(base: KnowledgeBase) -> None:
 
 
 def write_map(base: KnowledgeBase, *keys: str) -> None:
-    lines = {
-        key: MapLine(paper=key, x=0.0, y=0.0, placed="layout", read="title", text="t") for key in keys
-    }
+    lines = {key: MapLine(paper=key, x=0.0, y=0.0, placed="layout", read="title", text="t") for key in keys}
     write_atomic(base.root / "papers" / "_map.jsonl", render_map(PaperMap("m", lines)))
 
 

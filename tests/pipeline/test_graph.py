@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kb.classify.embed import EmbedderError
 from kb.config import load_config
-from kb.errors import DataError, EmbedderError, UsageError
+from kb.errors import DataError, UsageError
 from kb.pipeline.graph import update_map
 from kb.pipeline.graph_quality import load_figures, markdown, measure, write_figures
 from kb.records.library import render_record
@@ -74,21 +75,24 @@ def test_a_new_paper_moves_nobody(root: Path) -> None:
         assert (after[key].x, after[key].y) == (line.x, line.y)
         if after[key] != line:
             assert "zuse2026chains" in dict(after[key].near)
-    near = [after[key] for key, _ in new.near[:5]]
-    apart = np.hypot(new.x - np.mean([each.x for each in near]), new.y - np.mean([each.y for each in near]))
-    assert apart < 30
+    closest = after[new.near[0][0]]
+    apart = [np.hypot(new.x - line.x, new.y - line.y) for line in before.values()]
+    assert np.hypot(new.x - closest.x, new.y - closest.y) < np.median(apart)
     assert min(np.hypot(new.x - line.x, new.y - line.y) for line in before.values()) >= 1
 
 
 def test_a_paper_that_went_leaves_no_trace(root: Path) -> None:
-    """Its line goes, and so do the mentions of it; whoever lost a like gets the next one."""
+    """Its line goes, and so do the mentions of it; whoever lost it keeps the other likes, and gets the next ones."""
     before = update(root).lines
-    gone = min(before, key=lambda key: -sum(key in dict(line.near) for line in before.values()))
+    lists = {key: set(dict(line.near)) for key, line in before.items()}
+    gone = max(lists, key=lambda key: sum(key in near for near in lists.values()))
     (root / "papers" / f"{gone}.yaml").unlink()
     after = update(root).lines
     assert gone not in after
     assert all(gone not in dict(line.near) for line in after.values())
-    assert all(len(line.near) == 8 for line in after.values())
+    lost = {key: set(dict(after[key].near)) for key in after if gone in lists[key]}
+    assert all(len(near & lists[key]) >= len(lists[key]) - 2 for key, near in lost.items())
+    assert any(near - lists[key] for key, near in lost.items())
 
 
 def test_a_line_made_from_an_abstract_is_kept_where_there_is_none(root: Path) -> None:
@@ -151,7 +155,7 @@ def test_a_damaged_map_is_named(root: Path, change: object, words: str) -> None:
     update(root)
     path = root / "papers" / "_map.jsonl"
     path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")  # type: ignore[operator]
-    with pytest.raises(DataError, match="_map.jsonl") as caught:
+    with pytest.raises(DataError, match=r"_map\.jsonl") as caught:
         load_map(root / "papers")
     assert words in str(caught.value)
     assert "restore it from git" in str(caught.value)
@@ -187,7 +191,7 @@ def test_figures_tell_good_likes_from_chance(tmp_path: Path) -> None:
     config = load_config(root, {})
     found = measure(config, embedder=FakeEmbedder())
     likes = {name: each["share"] for name, each in found["similar"].items()}
-    assert likes["embeddings"] == likes["words"] == 1
+    assert likes["both"] == likes["embeddings"] == likes["words"] == 1
     assert likes["chance"] == pytest.approx(11 / 23, abs=0.001)
     assert found["map"]["kept"] > found["map"]["kept_by_chance"]
     assert load_figures(config) is None
@@ -213,5 +217,7 @@ def test_what_a_paper_is_joined_with_can_be_asked(base: KnowledgeBase) -> None:
     assert done.code == 0
     assert "similar: b2024two" in done.out
     assert "c2024three" not in done.out
-    assert json.loads(base.run("graph", "show", "a2024one", "--json").out)["similar"][0]["paper"] == "b2024two"
+    assert (
+        json.loads(base.run("graph", "show", "a2024one", "--json").out)["similar"][0]["paper"] == "b2024two"
+    )
     assert base.run("graph", "show", "nobody").code == 2

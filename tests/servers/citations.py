@@ -54,7 +54,11 @@ class CitationsServer(LoopbackServer):
     def paper(self, name: str) -> dict[str, Any]:
         """A paper of the answer."""
         references = [named(other) for other in self.cites[name]]
-        return {**named(name), "referenceCount": self.counts.get(name, len(references)), "references": references}
+        return {
+            **named(name),
+            "referenceCount": self.counts.get(name, len(references)),
+            "references": references,
+        }
 
     @property
     def asked(self) -> list[list[str]]:

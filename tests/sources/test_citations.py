@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Asked:
         folder: Path,
         *,
         key: str | None = None,
-        cites: dict[str, tuple[str, ...]] | None = None,
+        cites: Mapping[str, tuple[str, ...]] | None = None,
         allow_removals: bool = False,
         records: dict[str, dict[str, str]] | None = None,
         http: dict[str, Any] | None = None,
@@ -208,7 +208,7 @@ def test_a_pause_that_is_asked_for_is_made(server: CitationsServer, tmp_path: Pa
     server.faults = [base.status(429, Retry_After="7")]
     assert Asked(server, tmp_path).waits == pytest.approx([7.0])
     server.faults = [base.status(429, Retry_After="86400")]
-    asked = Asked(server, tmp_path)
+    asked = Asked(server, tmp_path / "other")
     assert (asked.result.status, asked.waits) == (Status.FAILED, [])
     assert "86400 s" in str(asked.result.error)
 

@@ -101,7 +101,7 @@
     for (const [kind, found] of Object.entries(neighbours(paper))) {
       if (!found.length) continue;
       const items = found.map(([other, weight]) => {
-        const item = kb.link(other, kind === "similar" ? `similarity ${weight.toFixed(2)}` : kind.startsWith("measure") ? kb.count(weight, "figure") : "");
+        const item = kb.link(other, kind === "similar" ? `likeness ${weight.toFixed(2)}` : kind.startsWith("measure") ? kb.count(weight, "figure") : "");
         const go = kb.node("button", { type: "button", className: "kb-graph-go" }, "Show");
         go.setAttribute("aria-label", `Show ${other.title} in the graph`);
         go.addEventListener("click", () => {
