@@ -24,14 +24,14 @@ from kb.errors import EXIT_DATA, EXIT_OK, UsageError
     type=click.Path(path_type=Path),
     help="The archive, or a folder for it.  [default: build/<title>-<date>.zip]",
 )
-@click.option("--verify", type=click.Path(path_type=Path), metavar="ARCHIVE", help="Check an archive instead.")
+@click.option(
+    "--verify", type=click.Path(path_type=Path), metavar="ARCHIVE", help="Check an archive instead."
+)
 @click.option("--dirty", is_flag=True, help="Allow what is not committed; the archive says so.")
 @click.option("--force", is_flag=True, help="Replace an archive that is there.")
 @json_option
 @click.pass_obj
-def freeze(
-    state: Any, out: Path | None, verify: Path | None, dirty: bool, force: bool, as_json: bool
-) -> int:
+def freeze(state: Any, out: Path | None, verify: Path | None, dirty: bool, force: bool, as_json: bool) -> int:
     """Pack the survey into one dated archive that needs neither kb nor a server, for a deposit or for the last day.
 
     In it: the site, which opens from disk; everything that git keeps (records, taxonomy, decisions, results, runs, verdicts,
@@ -56,8 +56,14 @@ def freeze(
     if as_json:
         say_json({**vars(done), "path": str(done.path)})
     else:
-        what = f"commit {done.commit[:12]}" if not done.changed else f"a tree that differs from {done.commit[:12]}"
-        say(f"{done.path}: {done.papers:,} papers in {done.files:,} files, {done.bytes / 1e6:.1f} MB, of {what}")
+        what = (
+            f"commit {done.commit[:12]}"
+            if not done.changed
+            else f"a tree that differs from {done.commit[:12]}"
+        )
+        say(
+            f"{done.path}: {done.papers:,} papers in {done.files:,} files, {done.bytes / 1e6:.1f} MB, of {what}"
+        )
         say(f"SHA-256 {done.sha256}")
     return EXIT_OK
 

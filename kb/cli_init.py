@@ -22,28 +22,41 @@ from kb.errors import EXIT_OK
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--title", help="What the survey is called.  [default: made of DIR]")
-@click.option("--repository", metavar="URL", help="Where it will live: every page gets a link to edit its record.")
+@click.option(
+    "--repository", metavar="URL", help="Where it will live: every page gets a link to edit its record."
+)
 @click.option("--zotero-group", type=int, metavar="NUMBER", help="The Zotero group that it is kept in.")
 @click.option(
-    "--arxiv-query", "arxiv_queries", multiple=True, metavar="QUERY", help="A saved search of arXiv; may be repeated."
+    "--arxiv-query",
+    "arxiv_queries",
+    multiple=True,
+    metavar="QUERY",
+    help="A saved search of arXiv; may be repeated.",
 )
 @click.option(
-    "--list", "lists", multiple=True, metavar="OWNER/REPOSITORY", help="A curated list on GitHub; may be repeated."
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="OWNER/REPOSITORY",
+    help="A curated list on GitHub; may be repeated.",
 )
 @click.option(
     "--facet",
     "facets",
     multiple=True,
-    metavar='"TITLE: BRANCH, ..."',
+    metavar='"TITLE: BRANCH, BRANCH"',
     help="A way of sorting, with its branches; may be repeated.  [default: topics, to be edited in taxonomy.yaml]",
 )
-@click.option("--kb", "program", metavar="WHAT", help="What pip installs kb from.  [default: this version, by name]")
+@click.option(
+    "--kb", "program", metavar="WHAT", help="What pip installs kb from.  [default: this version, by name]"
+)
 @click.option("--no-github", is_flag=True, help="No workflows and forms for GitHub.")
 @click.option("--merge", is_flag=True, help="Add only files that are missing; what is there stays as it is.")
 @json_option
 @click.pass_obj
 def init(
     state: Any,
+    /,
     folder: Path,
     title: str | None,
     program: str | None,
@@ -66,7 +79,13 @@ def init(
     from kb.pipeline.init import NewSurvey
     from kb.pipeline.init import init as run
 
-    asked = title is None and not any(told.values()) and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    asked = (
+        title is None
+        and not any(told.values())
+        and not as_json
+        and sys.stdin.isatty()
+        and sys.stdout.isatty()
+    )
     title = title or _title(folder)
     if asked:
         title, told = _ask(title)
@@ -77,7 +96,10 @@ def init(
     if as_json:
         say_json({"folder": str(done.folder), "written": list(done.written), "kept": list(done.kept)})
         return EXIT_OK
-    say(f"{folder}: {count(len(done.written), 'file')} written" + (f", {len(done.kept)} kept" if done.kept else ""))
+    say(
+        f"{folder}: {count(len(done.written), 'file')} written"
+        + (f", {len(done.kept)} kept" if done.kept else "")
+    )
     root = "kb" if folder == Path() else f"kb --root {folder}"
     say(f"next: edit {folder / 'taxonomy.yaml'}, then {root} schema --write; {root} sync; {root} build")
     return EXIT_OK
@@ -92,8 +114,18 @@ def _ask(title: str) -> tuple[str, dict[str, Any]]:
     """What a new survey is about, asked on a terminal; an empty answer leaves a line out."""
     title = click.prompt("Title", default=title, err=True)
     group = click.prompt("Zotero group (its number, or nothing)", default="", show_default=False, err=True)
-    query = click.prompt("arXiv search (such as ti:\"protein language model\", or nothing)", default="", show_default=False, err=True)
-    facet = click.prompt('How papers are sorted ("Task: Structure, Function", or nothing)', default="", show_default=False, err=True)
+    query = click.prompt(
+        'arXiv search (such as ti:"protein language model", or nothing)',
+        default="",
+        show_default=False,
+        err=True,
+    )
+    facet = click.prompt(
+        'How papers are sorted ("Task: Structure, Function", or nothing)',
+        default="",
+        show_default=False,
+        err=True,
+    )
     while group and not group.isdigit():
         group = click.prompt("A number, or nothing", default="", show_default=False, err=True)
     return title, {

@@ -35,7 +35,9 @@ def confirmed_example(paper: Paper, document: Document, taxonomy: Taxonomy) -> E
     if not facets:
         return None
     asked = facets_asked(taxonomy)
-    direction, stage, scope = (facets.get(asked.get(name, ""), []) for name in ("direction", "stage", "scope"))
+    direction, stage, scope = (
+        facets.get(asked.get(name, ""), []) for name in ("direction", "stage", "scope")
+    )
     top = direction[0].split("/", 1)[0] if direction else None
     return Example(
         document=document,

@@ -92,7 +92,10 @@ def render_zenodo(deposit: Deposit) -> str:
         "access_right": "open",
         "related_identifiers": [
             {"identifier": url, "relation": relation}
-            for url, relation in ((deposit.repository, "isDerivedFrom"), (deposit.url, "isAlternateIdentifier"))
+            for url, relation in (
+                (deposit.repository, "isDerivedFrom"),
+                (deposit.url, "isAlternateIdentifier"),
+            )
             if url
         ],
     }
@@ -101,7 +104,7 @@ def render_zenodo(deposit: Deposit) -> str:
 
 
 def _zenodo_name(name: str) -> str:
-    """"Family, Given", as Zenodo wants it; a team's name as it is."""
+    """ "Family, Given", as Zenodo wants it; a team's name as it is."""
     parts = split_name(name)
     if parts.whole or not parts.given:
         return name

@@ -83,7 +83,9 @@ def _read(content: Content) -> bytes:
         return content
     try:
         if content.is_symlink() or not content.is_file():
-            raise DataError("is not a regular file", file=content, fix="put the file itself there, not a link")
+            raise DataError(
+                "is not a regular file", file=content, fix="put the file itself there, not a link"
+            )
         return content.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=content) from None

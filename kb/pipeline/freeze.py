@@ -111,7 +111,9 @@ def freeze(
     files["CITATION.cff"] = render_cff(deposit).encode()
     files[".zenodo.json"] = render_zenodo(deposit).encode()
     files["constraints.txt"] = constraints().encode()
-    files["README.md"] = _readme(store, deposit, own=_holds_kb(config.root, kept), changed=commit.changed).encode()
+    files["README.md"] = _readme(
+        store, deposit, own=_holds_kb(config.root, kept), changed=commit.changed
+    ).encode()
     digest = write_archive(
         path, files, top=top, seconds=seconds, step=lambda done, total: progress("packing", done, total)
     )
@@ -158,11 +160,15 @@ def _slug(title: str) -> str:
 def _target(config: Config, out: Path | None, name: str, *, force: bool) -> Path:
     path = config.build_dir / name if out is None else out / name if out.is_dir() else out
     if path.suffix != SUFFIX:
-        raise UsageError("is no name for a ZIP", file=path, fix=f"end it in {SUFFIX}, or name a folder that exists")
+        raise UsageError(
+            "is no name for a ZIP", file=path, fix=f"end it in {SUFFIX}, or name a folder that exists"
+        )
     if path.is_dir():
         raise UsageError("is a folder", file=path, fix="choose another name")
     if (path.exists() or path.is_symlink()) and not force:
-        raise UsageError("is there already", file=path, fix="kb freeze --force replaces it; or choose another --out")
+        raise UsageError(
+            "is there already", file=path, fix="kb freeze --force replaces it; or choose another --out"
+        )
     return path
 
 
@@ -202,9 +208,7 @@ def _says(path: Path, value: bytes) -> bool:
 def _site(folder: Path) -> dict[str, Path]:
     """Every file of the built site, by its path there."""
     folder = folder.resolve()  # build/site is a link to the tree that was published last
-    return {
-        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _references(store: Store) -> dict[str, Content]:
@@ -236,13 +240,19 @@ def _holds_kb(root: Path, kept: list[str]) -> bool:
     """Whether the program lies in the repository of the survey, as it does where kb grows up."""
     if "pyproject.toml" not in kept or "kb/__init__.py" not in kept:
         return False
-    return f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+    return f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(
+        encoding="utf-8", errors="replace"
+    )
 
 
 def _readme(store: Store, deposit: Deposit, *, own: bool, changed: Sequence[str]) -> str:
     program = f"./{BASE}" if own else f"{DISTRIBUTION}=={__version__}"
-    state = f"commit `{deposit.commit}`" if not changed else (
-        f"a working tree after commit `{deposit.commit}`, in which {len(changed)} files differed from it"
+    state = (
+        f"commit `{deposit.commit}`"
+        if not changed
+        else (
+            f"a working tree after commit `{deposit.commit}`, in which {len(changed)} files differed from it"
+        )
     )
     reviews = sum(paper.review is not None for paper in store.library.values())
     home = f"\nThe survey lived at <{deposit.repository}>.\n" if deposit.repository else ""
@@ -288,5 +298,3 @@ With Python 3.11 or newer and a package index:
 The records are plain YAML and the pages plain Markdown: `venv/bin/kb --root {BASE} build` leaves an MkDocs project in
 `{BASE}/build/.stage`, from which `mkdocs build` alone makes the same site.
 """
-
-

@@ -132,7 +132,9 @@ def init(folder: Path, new: NewSurvey, *, merge: bool = False) -> Started:
     if there and not merge:
         shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
         raise UsageError(
-            f"holds {shown} already", file=folder, fix="--merge adds only the files that are missing; or name another folder"
+            f"holds {shown} already",
+            file=folder,
+            fix="--merge adds only the files that are missing; or name another folder",
         )
     fresh = {name: text for name, text in texts.items() if name not in there}
     write_all((folder / name, text) for name, text in fresh.items())
@@ -140,7 +142,9 @@ def init(folder: Path, new: NewSurvey, *, merge: bool = False) -> Started:
     schemas = {f"{FOLDER}/{name}.json": text for name, text in schema_texts(config).items()}
     missing = {name: text for name, text in schemas.items() if not _is_there(folder / name)}
     write_all((folder / name, text) for name, text in missing.items())
-    return Started(folder, tuple(sorted([*fresh, *missing])), tuple(sorted([*there, *(schemas.keys() - missing.keys())])))
+    return Started(
+        folder, tuple(sorted([*fresh, *missing])), tuple(sorted([*there, *(schemas.keys() - missing.keys())]))
+    )
 
 
 def _is_there(path: Path) -> bool:
@@ -151,7 +155,11 @@ def _stays_inside(folder: Path, name: str) -> None:
     """A link to a folder elsewhere is nothing to write through."""
     for parent in list((folder / name).parents)[: name.count("/")]:
         if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
-            raise UsageError("is no folder of its own", file=parent, fix="remove the link or the file, or name another folder")
+            raise UsageError(
+                "is no folder of its own",
+                file=parent,
+                fix="remove the link or the file, or name another folder",
+            )
 
 
 def _texts(new: NewSurvey) -> dict[str, str]:
@@ -163,10 +171,12 @@ def _texts(new: NewSurvey) -> dict[str, str]:
         "repository": new.repository,
         "zotero_group": new.zotero_group,
         "arxiv_queries": [
-            {"name": name, "query": query} for name, query in zip(_names(new.arxiv_queries), new.arxiv_queries, strict=True)
+            {"name": name, "query": query}
+            for name, query in zip(_names(new.arxiv_queries), new.arxiv_queries, strict=True)
         ],
         "lists": [
-            {"name": name, "url": f"https://raw.githubusercontent.com/{name}/HEAD/README.md"} for name in new.lists
+            {"name": name, "url": f"https://raw.githubusercontent.com/{name}/HEAD/README.md"}
+            for name in new.lists
         ],
         "facets": facets,
         "example": facets[0].branches[0].id,
@@ -182,14 +192,18 @@ def _texts(new: NewSurvey) -> dict[str, str]:
     )
     environment.filters |= {"quoted": _quoted, "slug": _slug_text, "markdown": escape_markdown}
     texts = {
-        path: environment.get_template(name).render(values) if name.endswith(".j2") else read_utf8(STARTER / name)
+        path: environment.get_template(name).render(values)
+        if name.endswith(".j2")
+        else read_utf8(STARTER / name)
         for name, path in _FILES.items()
     }
     parse_taxonomy(texts["taxonomy.yaml"], file="taxonomy.yaml")
     pinned = constraints()
     texts["requirements.txt"] = ("-c constraints.txt\n" if pinned else "") + f"{new.program}\n"
     if pinned:
-        texts["constraints.txt"] = f"# What kb {__version__} stood on when this survey was made: an install is the same again.\n{pinned}"
+        texts["constraints.txt"] = (
+            f"# What kb {__version__} stood on when this survey was made: an install is the same again.\n{pinned}"
+        )
     if new.github:
         texts |= github_files()
     return texts
@@ -211,12 +225,19 @@ def _check(new: NewSurvey) -> None:
     if not new.title.strip() or not new.title.isprintable():
         raise UsageError(f"{new.title!r} is no title", fix="one line of text")
     if not new.program.strip() or not new.program.isprintable() or new.program.startswith("-"):
-        raise UsageError(f"--kb: {new.program!r} is nothing that pip installs", fix=f"such as {DISTRIBUTION}=={__version__}")
+        raise UsageError(
+            f"--kb: {new.program!r} is nothing that pip installs",
+            fix=f"such as {DISTRIBUTION}=={__version__}",
+        )
     if new.zotero_group is not None and new.zotero_group < 1:
-        raise UsageError(f"--zotero-group: {new.zotero_group} is no group", fix="the number in the group's address")
+        raise UsageError(
+            f"--zotero-group: {new.zotero_group} is no group", fix="the number in the group's address"
+        )
     for query in new.arxiv_queries:
         if not query.strip() or not query.isprintable():
-            raise UsageError(f"--arxiv-query: {query!r} is no query", fix='such as ti:"protein language model"')
+            raise UsageError(
+                f"--arxiv-query: {query!r} is no query", fix='such as ti:"protein language model"'
+            )
     for name in new.lists:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+", name):
             raise UsageError(f"--list: {name!r} is no repository on GitHub", fix="owner/repository")
@@ -246,7 +267,14 @@ def _slug(text: str) -> str:
 def _names(queries: Iterable[str]) -> list[str]:
     """A name for each query, from the first words in it."""
     taken: set[str] = set()
-    return [_unique(_slug(re.sub(r"\b(?:ti|abs|au|cat|all|co|jr|rn):|\b(?:AND|OR|ANDNOT)\b", " ", query)), "query", taken) for query in queries]
+    return [
+        _unique(
+            _slug(re.sub(r"\b(?:ti|abs|au|cat|all|co|jr|rn):|\b(?:AND|OR|ANDNOT)\b", " ", query)),
+            "query",
+            taken,
+        )
+        for query in queries
+    ]
 
 
 def _unique(slug: str, instead: str, taken: set[str]) -> str:
@@ -266,9 +294,16 @@ def _facets(told: Sequence[str]) -> tuple[FacetSpec, ...]:
         title, _, rest = (part.strip() for part in line.partition(":"))
         titles = list(dict.fromkeys(part.strip() for part in rest.split(",") if part.strip()))
         if not title or not titles or not line.isprintable():
-            raise UsageError(f"--facet: {line!r} is no facet with branches", fix='such as "Task: Structure, Function, Design"')
-        branches = tuple(BranchSpec(_unique(_slug(each), "branch", ids), each, f"Papers on {each}.") for each in titles)
-        found.append(FacetSpec(_unique(_slug(title), "facet", names), title, f"{title}, of a paper.", branches))
+            raise UsageError(
+                f"--facet: {line!r} is no facet with branches",
+                fix='such as "Task: Structure, Function, Design"',
+            )
+        branches = tuple(
+            BranchSpec(_unique(_slug(each), "branch", ids), each, f"Papers on {each}.") for each in titles
+        )
+        found.append(
+            FacetSpec(_unique(_slug(title), "facet", names), title, f"{title}, of a paper.", branches)
+        )
     return (*(found or [_TOPIC]), _SCOPE)
 
 

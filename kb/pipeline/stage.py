@@ -53,7 +53,9 @@ def read_templates(root: Path) -> dict[str, str]:
     Raises:
         DataError: one is a link or not UTF-8.
     """
-    return {name: read_utf8(path) for name, path in layered(root, "templates").items() if path.suffix == ".j2"}
+    return {
+        name: read_utf8(path) for name, path in layered(root, "templates").items() if path.suffix == ".j2"
+    }
 
 
 def frame(

@@ -54,7 +54,11 @@ def expand_navigation(
 
 
 def _named(title: Any, taxonomy: Taxonomy) -> Any:
-    return title.replace("{facet}", escape(taxonomy.facets[0].title.lower())) if isinstance(title, str) else title
+    return (
+        title.replace("{facet}", escape(taxonomy.facets[0].title.lower()))
+        if isinstance(title, str)
+        else title
+    )
 
 
 def with_pages(nav: Any, titles: Mapping[str, str]) -> Any:

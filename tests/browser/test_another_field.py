@@ -248,9 +248,8 @@ def test_no_page_says_a_word_of_the_first_field(built: Path) -> None:
             continue
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".html":
-            text = html.fromstring(text).text_content() + " ".join(
-                html.fromstring(text).xpath("//@content | //@title")
-            )
+            tree: Any = html.fromstring(text)
+            text = tree.text_content() + " ".join(tree.xpath("//@content | //@title"))
         if found := sorted({match.group() for match in FOREIGN.finditer(text)}):
             wrong[path.relative_to(built.resolve()).as_posix()] = found
     assert wrong == {}
@@ -303,7 +302,8 @@ def test_a_template_of_its_own_takes_the_place_of_ours(stranger: Stranger, built
     (stranger.root / "site/docs/folds.md").write_text("---\ntitle: Our folds\n---\n# Our folds\n")
     try:
         stranger.here("build")
-        home = html.fromstring((built / "index.html").read_bytes()).text_content()
+        tree: Any = html.fromstring((built / "index.html").read_bytes())
+        home = tree.text_content()
         assert "Fresh from the press" in home
         assert "Our folds" in home
         (stranger.root / "site/docs/folds.md").write_text("# Our folds\n")

@@ -68,7 +68,7 @@ def archive(base: Path) -> Path:
 @pytest.fixture
 def unpacked(archive: Path, tmp_path: Path) -> Path:
     with zipfile.ZipFile(archive) as opened:
-        opened.extractall(tmp_path)  # noqa: S202 - our own
+        opened.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     return folder
 
@@ -160,7 +160,7 @@ def test_no_link_of_the_site_leads_nowhere(unpacked: Path) -> None:
     pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
     assert len(pages) > 30
     for page in pages:
-        tree = html.fromstring(page.read_bytes())
+        tree: Any = html.fromstring(page.read_bytes())
         for element, attribute, link, _ in tree.iterlinks():
             parts = urlsplit(link)
             if parts.scheme or parts.netloc or not parts.path or attribute == "action":
