@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kb.cli_parts import examples, json_option, say, say_json
 from kb.errors import EXIT_OK, DataError, UsageError
+from kb.ids import is_safe_url
+
+if TYPE_CHECKING:
+    from kb.config import Config
 
 
 @click.command(
@@ -42,15 +47,16 @@ def diff(state: Any, since: str, markdown: Path | None, no_pages: bool, as_json:
     from kb.pipeline.difference_words import headline, sections
     from kb.records.files import write_atomic
 
+    config = state.config()
     try:
-        found = difference(state.config(), since, pages=not no_pages)
+        found = difference(config, since, pages=not no_pages)
     except DataError as error:
         if markdown is not None:
             lines = "\n".join(f"- {for_github(str(each))}" for each in (error, *error.others)[:40])
             write_atomic(markdown, f"## This change cannot be read\n\n{lines}\n")
         raise
     if markdown is not None:
-        text = f"## What this change does to the survey\n\n{for_github(headline(found), 1_000)}\n\n{as_markdown(sections(found))}"
+        text = f"## What this change does to the survey\n\n{for_github(headline(found), 1_000)}\n\n{as_markdown(sections(found, _at_home(config).settings.site))}"
         write_atomic(markdown, text)
     if as_json:
         say_json(found.to_data())
@@ -98,7 +104,7 @@ def from_issue(state: Any, file: Path, number: int | None, out: Path | None, as_
     data = _read(file, MOST_BYTES)
     issue = parse_event(data) if number is None else Issue(number, data.decode("utf-8", "replace"))
     with SyncProgress(quiet=as_json) as progress:
-        said = answer(state.config(), issue, progress)
+        said = answer(_at_home(state.config()), issue, progress)
     if out is not None:
         write_answer(out, said)
     if as_json:
@@ -106,6 +112,17 @@ def from_issue(state: Any, file: Path, number: int | None, out: Path | None, as_
     else:
         say(said.line, err=said.exit_code != EXIT_OK)
     return said.exit_code
+
+
+def _at_home(config: Config) -> Config:
+    """The settings with the repository that a workflow runs in, where kb.toml names none."""
+    server, name = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_REPOSITORY", "")
+    url = f"{server}/{name}"
+    site = config.settings.site
+    if site.repository or not (server and name and is_safe_url(url)):
+        return config
+    settings = config.settings.model_copy(update={"site": site.model_copy(update={"repository": url})})
+    return config.model_copy(update={"settings": settings})
 
 
 def _read(file: Path, most: int) -> bytes:

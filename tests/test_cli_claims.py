@@ -291,6 +291,8 @@ def test_a_base_without_claims_says_so(tmp_path: Path, capsys: pytest.CaptureFix
     assert empty.run("claims", "check").code == 0
     assert empty.run("claims", "contradictions").code == 0
     assert empty.run("gaps").code == 0
+    assert empty.run("claims", "update").code == 0
+    assert not (empty.root / "results").exists()
 
 
 def test_an_unknown_claim_is_one_line(base: KnowledgeBase) -> None:

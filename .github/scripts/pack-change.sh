@@ -7,6 +7,8 @@
 set -euo pipefail
 folder=$1
 
+# What came in may speak for or against a claim, or make it stale.
+kb claims update
 # Only what kb writes by itself. A folder that is not there is no mistake.
 git add --all .
 git diff --cached --binary -- papers results > "$folder/change.patch"

@@ -25,6 +25,12 @@ if git fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2>
     fi
 fi
 
+# Lines of a file begin with a sign in a patch: these can only be its own. Records and tables are plain files.
+if grep -Eq '^(new file mode|new mode) (120000|160000|100755)' "$folder/change.patch"; then
+    echo "::error::The change holds a link or a program, and nothing of it is taken"
+    exit 3
+fi
+
 git switch --quiet --create "$branch"
 git apply --index --include='papers/*' --include='results/*' "$folder/change.patch"
 git -c user.name='github-actions[bot]' -c user.email="$bot" commit --quiet --file "$folder/title.txt"

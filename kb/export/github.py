@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kb.config import SiteSettings
 from kb.export.markdown import address, escape_markdown
 from kb.ids import is_safe_url
 from kb.render.escape import visible
@@ -94,6 +95,15 @@ class Section:
     title: str
     lines: Sequence[Line]
     most: int = 30
+
+
+def to_record(site: SiteSettings, key: str, title: str) -> Code | Link:
+    """A link to a record that is there: to its page, or to its file where kb.toml names no site; its file's name otherwise."""
+    if site.url:
+        return Link(title, f"{site.url}/papers/{key}.html")
+    if site.repository:
+        return Link(title, f"{site.repository}/blob/HEAD/papers/{key}.yaml")
+    return Code(f"papers/{key}.yaml")
 
 
 def line_as_markdown(line: Line) -> str:

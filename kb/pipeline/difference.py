@@ -97,10 +97,11 @@ class Gone:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A new record that may be one that is there."""
+    """A new record that may be one that is there, which has the key `other` and the title `title`."""
 
     key: str
     other: str
+    title: str
     reason: str
 
 
@@ -279,7 +280,7 @@ def _neighbours(now: State, added: Iterable[str]) -> Iterator[Neighbour]:
                 alike.setdefault(other, "a similar title by the same first author")
         for other, reason in sorted(alike.items()):
             if not decided.apart(key, other):
-                yield Neighbour(key, other, reason)
+                yield Neighbour(key, other, now.papers[other].title, reason)
         learn(key)
 
 

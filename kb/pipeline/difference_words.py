@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from kb.export.github import Code, Line, Section
+from kb.config import SiteSettings
+from kb.export.github import Code, Line, Section, to_record
 from kb.pipeline.check import Finding
 from kb.pipeline.difference import Difference, Gone
 from kb.records.models import AssignmentState, Paper
@@ -38,12 +39,17 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}" if number else ""
 
 
-def sections(found: Difference) -> list[Section]:
-    """What changes, the most surprising first."""
+def sections(found: Difference, site: SiteSettings | None = None) -> list[Section]:
+    """What changes, the most surprising first.
+
+    Args:
+        site: where records that were there before can be read.
+    """
+    site = site or SiteSettings()
     if found.unread is not None:
         return [Section("Not compared", [(found.unread,)])]
     parts = (
-        ("Perhaps here already", list(_neighbours(found)), 30),
+        ("Perhaps here already", list(_neighbours(found, site)), 30),
         ("Addresses that lead nowhere now", [(Code(each),) for each in found.lost], 30),
         ("References that lead nowhere now", [(each,) for each in found.dangling], 30),
         ("New findings of kb check", [_finding(each) for each in found.found], 30),
@@ -64,13 +70,13 @@ def _record(key: str) -> Code:
     return Code(f"papers/{key}.yaml")
 
 
-def _neighbours(found: Difference) -> Iterator[Line]:
+def _neighbours(found: Difference, site: SiteSettings) -> Iterator[Line]:
     for each in found.neighbours:
         pair = f"{each.other} {each.key}"
         yield (
             _record(each.key),
             " and ",
-            _record(each.other),
+            to_record(site, each.other, each.title),
             f": {each.reason}. ",
             Code(f"kb same {pair}"),
             " or ",

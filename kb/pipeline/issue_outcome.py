@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.errors import EXIT_DATA, EXIT_OK, EXIT_UPSTREAM
-from kb.export.github import Code, Line, Link
+from kb.export.github import Code, Line, Link, to_record
 from kb.pipeline.store import Store
 
 
@@ -47,10 +47,5 @@ class Outcome:
 
 
 def record(store: Store, key: str) -> Code | Link:
-    """Where people find a record: its page, or its file where kb.toml names no site."""
-    site, title = store.config.settings.site, store.library[key].title
-    if site.url:
-        return Link(title, f"{site.url}/papers/{key}.html")
-    if site.repository:
-        return Link(title, f"{site.repository}/blob/HEAD/papers/{key}.yaml")
-    return Code(f"papers/{key}.yaml")
+    """Where people find a record."""
+    return to_record(store.config.settings.site, key, store.library[key].title)

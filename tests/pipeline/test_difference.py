@@ -123,6 +123,21 @@ def test_a_new_record_that_is_here_already_is_noticed(repository: Repository, te
     assert f"kb same {KEY} liu2025again" in said(repository)
 
 
+def test_the_other_record_is_a_link_where_workflows_run(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the repository that GitHub names, where kb.toml names none."""
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "org/survey")
+    write(repository, liu2025again=RECORD)
+    path = repository.root / "build" / "change.md"
+    assert repository.base.run("diff", "--no-pages", "--markdown", str(path)).code == 0
+    assert f"](https://github.com/org/survey/blob/HEAD/papers/{KEY}.yaml)" in path.read_text()
+    monkeypatch.setenv("GITHUB_REPOSITORY", "javascript:x y")
+    assert repository.base.run("diff", "--no-pages", "--markdown", str(path)).code == 0
+    assert "](http" not in path.read_text()
+
+
 def test_papers_that_people_told_apart_are_no_duplicates(repository: Repository) -> None:
     write(repository, liu2025again=RECORD.replace("2504.04823", "2504.99998"))
     assert repository.base.run("different", KEY, "liu2025again").code == 0

@@ -150,7 +150,7 @@ def test_a_suggested_paper_becomes_a_pull_request_and_an_answer(desk: Desk) -> N
 
 
 def test_an_edited_issue_brings_its_pull_request_up_to_date(desk: Desk) -> None:
-    """No second one; and what is the same is not pushed again."""
+    """No second one; what is the same is not pushed again; a branch that somebody deleted is made anew."""
     issue(desk, body("suggest-paper", reference="2505.00001"))
     first = desk.git(desk.origin, "rev-parse", "kb/issue-12")
     desk.asked()
@@ -163,6 +163,7 @@ def test_an_edited_issue_brings_its_pull_request_up_to_date(desk: Desk) -> None:
         "pr edit 34",
         "issue comment 12",
     ]
+    desk.git(desk.origin, "branch", "-D", "kb/issue-12")
     issue(desk, body("suggest-paper", reference="2505.00001", branch="shorter"), action="edited")
     assert desk.git(desk.origin, "rev-parse", "kb/issue-12") != first
     assert desk.branches() == ["kb/issue-12", "main"]
@@ -221,6 +222,21 @@ def test_only_records_and_results_get_into_a_pull_request(desk: Desk) -> None:
     assert answer.run("issue", "answer") == 0, answer.log
     assert desk.files("kb/issue-12") == ["papers/feng2025efficient.yaml"]
     assert not list(desk.folder.rglob("owned"))
+
+
+def test_a_link_in_a_patch_is_refused(desk: Desk) -> None:
+    """A record that is a link would show what lies elsewhere."""
+    clone = desk.checkout()
+    (clone / "papers" / "x2025y.yaml").symlink_to("/etc/passwd")
+    desk.git(clone, "add", "-A")
+    answer = desk.runner()
+    change = answer.temp / "change"
+    change.mkdir()
+    (change / "change.patch").write_text(desk.git(clone, "diff", "--cached", "--binary") + "\n")
+    for name in ("title.txt", "body.md", "reply.md"):
+        (change / name).write_text("x\n")
+    assert answer.run("issue", "answer") == 3
+    assert desk.branches() == ["main"]
 
 
 # The weekly sync
