@@ -8,10 +8,15 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from kb.cli import cli
 from kb.cli_export import FORMATS
+from kb.errors import UsageError
 from kb.export import EXPORTS
+from tests.library import make_library
 from tests.pipeline.kbase import KnowledgeBase
+from tests.pipeline.test_build_findings import add_findings
 
 RECORDS = {
     "almeida2024frugal": """\
@@ -146,3 +151,29 @@ def test_a_file_that_cannot_be_filled_is_left_alone(
     assert out.err.count("\n") == 1
     assert "(fix: " in out.err
     assert (path.read_bytes() if path.exists() else None) == text
+
+
+def test_pictures_are_written_as_the_site_has_them(tmp_path: Path) -> None:
+    """All or some, with their figures; a second time nothing changes, and an unknown name is told what there is."""
+    make_library(tmp_path / "kb", 12)
+    add_findings(tmp_path / "kb")
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["--root", str(tmp_path / "kb"), "export", "figures", *words])
+
+    out = tmp_path / "out"
+    done = run("--out", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert sorted(path.name for path in out.iterdir()) == said["files"]
+    assert {"timeline.svg", "timeline.csv", "taxonomy-direction.svg", "drop-bits.svg", "coverage.csv"} <= {
+        *said["files"]
+    }
+    assert said["written"] == len(said["files"])
+    again = run("timeline", "--out", str(out))
+    assert again.exit_code == 0
+    assert "2 files in" in again.stdout
+    assert "0 of them new or changed" in again.stdout
+    wrong = run("timelime", "--out", str(out))
+    assert isinstance(wrong.exception, UsageError)
+    assert "timeline" in str(wrong.exception.fix)

@@ -73,12 +73,13 @@ def figure_files(config: Config, names: Sequence[str] = ()) -> dict[str, str]:
     """
     from kb.pipeline.build import make_stage
     from kb.render.charts.html import FOLDER
+    from kb.render.graph_pages import PICTURE
 
     _, site = make_stage(config)
     every = {
-        path.removeprefix(f"{FOLDER}/"): text
+        path.rpartition("/")[2]: text
         for path, text in site.pages.items()
-        if path.startswith(f"{FOLDER}/")
+        if path.startswith(f"{FOLDER}/") or path == PICTURE
     }
     known = sorted({path.rpartition(".")[0] for path in every})
     for name in names:

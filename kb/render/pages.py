@@ -31,13 +31,14 @@ from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
 from kb.render.from_disk import twin
+from kb.render.graph_pages import PICTURE as MAP_FILE
 from kb.render.graph_pages import MapFigures, add_graph
 from kb.render.needs_work import open_work
-from kb.render.picture_pages import add_pictures
+from kb.render.picture_pages import Exhibit, add_pictures
 from kb.render.places import Places
 from kb.render.prose import Target, resolve_markdown
 from kb.render.redirects import redirects_of_branches, redirects_of_papers
-from kb.render.relations import relations_of
+from kb.render.relations import MAP, relations_of
 from kb.render.result_views import paper_results
 from kb.render.story import by_paper, tell
 from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
@@ -173,7 +174,7 @@ class _Renderer:
         self._graph()
         self._branches()
         self._findings()
-        add_pictures(self._add, self._put, self.pictures, self.given.settings)
+        self._pictures()
         self._needs_work()
         self._feeds()
         self._redirects()
@@ -399,6 +400,11 @@ class _Renderer:
                 year=year,
                 branch=branch,
             )
+
+    def _pictures(self) -> None:
+        said = "A point is a paper; what is near is alike."
+        others = [Exhibit("map", "Map of papers", said, MAP, MAP_FILE)] if MAP_FILE in self.pages else []
+        add_pictures(self._add, self._put, self.pictures, self.given.settings, others)
 
     def _needs_work(self) -> None:
         work = open_work(self.given.papers.values(), self.given.candidates)

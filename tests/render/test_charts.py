@@ -7,6 +7,7 @@ import io
 import itertools
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -49,21 +50,20 @@ def marks(made: Chart | Panel) -> list[tuple[str, str]]:
     """(where it leads, what it says) of each mark."""
     panels = made.panels if isinstance(made, Chart) else (made,)
     found: list[tuple[str, str]] = []
-
-    def walk(each: Element | str) -> None:
-        if isinstance(each, Element):
-            if ("tabindex", "-1") in each.attributes:
-                (title,) = [
-                    child for child in each.children if isinstance(child, Element) and child.tag == "title"
-                ]
-                found.append((each.page, str(title.children[0])))
-            for child in each.children:
-                walk(child)
-
-    for panel in panels:
-        for each in panel.body:
-            walk(each)
+    for each in walk_all(element for panel in panels for element in panel.body):
+        if ("tabindex", "-1") in each.attributes:
+            (title,) = [
+                child for child in each.children if isinstance(child, Element) and child.tag == "title"
+            ]
+            found.append((each.page, str(title.children[0])))
     return found
+
+
+def walk_all(elements: Iterable[Element | str]) -> Iterator[Element]:
+    for each in elements:
+        if isinstance(each, Element):
+            yield each
+            yield from walk_all(each.children)
 
 
 def row(key: str, published: str, **fields: Any) -> Row:
@@ -233,6 +233,23 @@ def test_what_else_is_quantized_is_a_picture_of_its_own() -> None:
     }
     ticks = {str(each.children[0]) for each in made["drop-activations"].panels[0].body if each.tag == "text"}
     assert {"W8A8KV8", "KV4"} <= ticks
+
+
+def test_lines_of_a_task_are_means_of_sizes() -> None:
+    """A panel for each kind of task, a line for each class of sizes; the table has each mean, its values are the evidence's."""
+    rows = [
+        result(model=f"{name}{at}", weight_bits=bits, score=80 - 10 / bits - at)
+        for name in ("M", "big") for at in range(2) for bits in (3, 4)
+    ]  # fmt: skip
+    made = charted(*rows)["drop-tasks"]
+    assert [panel.title for panel in made.panels] == ["math"]
+    assert [line[:3] for line in made.table.rows] == [
+        ("math", where, bits) for where in ("3B to 10B", "40B and more") for bits in ("3 bits", "4 bits")
+    ]
+    assert made.table.rows[1][3] == pytest.approx(-3)
+    assert [key.label for key in made.keys] == ["3B to 10B", "40B and more"]
+    lines = [each for each in walk_all(made.panels[0].body) if each.tag == "polyline"]
+    assert len(lines) == 2
 
 
 def test_runs_and_reports_are_told_apart_by_mark() -> None:
@@ -546,7 +563,6 @@ def test_pictures_stand_where_readers_look() -> None:
         "timeline",
         "timeline-shorter",
         "taxonomy-direction",
-        "four-bits",
         "drop-bits",
         "memory",
         "coverage",

@@ -139,7 +139,7 @@ def by_task(dots: Sequence[Dot]) -> Chart | None:
             ]
             if line_of:
                 means.setdefault(kind, {})[where] = line_of
-    if not means:
+    if not any(sum(map(len, lines.values())) > 1 for lines in means.values()):
         return None
     y = scale_of(
         (mean.made.value for lines in means.values() for row in lines.values() for mean in row),
@@ -151,8 +151,13 @@ def by_task(dots: Sequence[Dot]) -> Chart | None:
         "drop-tasks",
         "Accuracy lost, by kind of task",
         "Means of differences from full precision in points of accuracy with 90 % intervals (the scale is stretched about "
-        "nought), where two differences or more are known; a line for each class of model sizes. Weights alone are quantized.",
-        tuple(_lines(kind, lines, ticks, y) for kind, lines in means.items()),
+        "nought), where two differences or more are known; a line for each class of model sizes. Weights alone are quantized. "
+        "A kind of task of which one mean is known stands in the table alone.",
+        tuple(
+            _lines(kind, lines, ticks, y)
+            for kind, lines in means.items()
+            if sum(map(len, lines.values())) > 1
+        ),
         Table(
             ("Task", "Models", "Weights", *_MEAN_COLUMNS),
             tuple(
@@ -223,7 +228,7 @@ def _panel(
     body = [
         *frame(_AREA, f"Models {where}" if where[0].isdigit() or where.startswith("below") else where.capitalize(), ticks, y, x_name=x_name, y_name=_Y),
         *(names.mark(dot, x, y) for x, dot in placed),
-        element("g", *_thread(means, y), *(_diamond(mean, where, y) for mean in means), class_="kb-p-means kb-p-ink"),
+        element("g", *(_thread(means, y) if joined else ()), *(_diamond(mean, where, y) for mean in means), class_="kb-p-means kb-p-ink"),
     ]  # fmt: skip
     return Panel(
         where, _AREA.height, tuple(body), _in_words(len(placed), means), of=f"s{SIZE_CLASSES.index(where)}"

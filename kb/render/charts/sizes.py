@@ -138,12 +138,15 @@ def _side(side: Side, left: float, right: float, y: Scale) -> Element:
     at = y.at(side.estimate.value)
     low, high = ends(side.estimate.interval())
     drawn: list[Element] = []
+    top = at
     if low is not None and high is not None:
         top, bottom = y.at(min(high, y.high)), y.at(max(low, y.low))
         wide, tall = right - left, max(bottom - top, 0.5)
         drawn.append(element("rect", class_="kb-p-band", x=left, y=top, width=wide, height=tall))
     drawn.append(line(left, right, at, at, "kb-p-reach"))
-    drawn.append(words(right, at - 4, f"mean {signed(side.estimate.value)}", "kb-p-label", "end"))
+    drawn.append(
+        words(left, max(top - 4, _AREA.top + 12), f"mean {signed(side.estimate.value)}", "kb-p-label")
+    )
     return mark(_side_said(side), *drawn, style="kb-p-ink")
 
 
@@ -163,7 +166,7 @@ def _sign(series: int) -> Element:
 
 
 _CUT_KEY = Key(
-    "mean of models below, or above, the size that divides them, with its 90 % interval",
+    "mean on either side of the cut, with its 90 % interval",
     key_sign(
         element("rect", class_="kb-p-band kb-p-ink", x=0, y=1, width=14, height=10),
         line(0, 14, 6, 6, "kb-p-reach kb-p-ink"),
