@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from kb.config import SiteSettings
@@ -30,6 +31,7 @@ from kb.render.escape import SafeText, escape_text
 from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
+from kb.render.issue_links import issue_url
 from kb.render.from_disk import twin
 from kb.render.graph_pages import PICTURE as MAP_FILE
 from kb.render.graph_pages import MapFigures, add_graph
@@ -134,6 +136,7 @@ class _Renderer:
         self.env = make_environment(given.templates)
         self.env.globals["site_title"] = given.settings.title
         self.env.globals["repository"] = given.settings.repository
+        self.env.globals["issue_form"] = partial(issue_url, given.settings.repository)
         self.env.globals["main_facet"] = given.taxonomy.facets[0].title
         self.env.globals["badges"] = BADGES
         self.env.globals["folded"] = FOLDED
