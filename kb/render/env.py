@@ -20,6 +20,7 @@ from kb.render.escape import (
     json_text,
 )
 from kb.render.prose import Paragraph, Prose
+from kb.render.views import source_name
 
 
 def make_environment(templates: Mapping[str, str]) -> jinja2.Environment:
@@ -44,6 +45,7 @@ def make_environment(templates: Mapping[str, str]) -> jinja2.Environment:
         page_url=_page_url,
         prose=_prose,
         prose_line=_prose_line,
+        source_name=source_name,
         spaces=lambda value: SafeText(" " * len(value)),
         to=_to,
     )

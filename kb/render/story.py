@@ -81,7 +81,7 @@ class Story:
     """Of one paper.
 
     Attributes:
-        versions: of arXiv, oldest first; only those of which anything is known.
+        versions: of arXiv, oldest first: those of which anything is known besides that there is one.
         steps: oldest first.
         told: by who says so, a person's fields last.
     """
@@ -129,7 +129,7 @@ def _versions(paper: Paper) -> tuple[Version, ...]:
     found = []
     for number in sorted({1, *claims, *([newest] if newest else [])}):
         about = (
-            [f"{claims[number]} {'claim' if claims[number] == 1 else 'claims'} checked"]
+            [f"{claims[number]} {'claim' if claims[number] == 1 else 'claims'} of it"]
             if number in claims
             else []
         )
@@ -138,7 +138,8 @@ def _versions(paper: Paper) -> tuple[Version, ...]:
         if last and not first and review_is_older(paper):
             about.append("the review is older")
         found.append(Version(number, f"https://arxiv.org/abs/{arxiv}v{number}", date, last, tuple(about)))
-    return tuple(found)
+    told = len(found) > 1 or any(version.about for version in found)
+    return tuple(found) if told else ()
 
 
 def review_is_older(paper: Paper) -> bool:
@@ -157,7 +158,7 @@ def _step(event: Event, paper: Paper, taxonomy: Taxonomy, has_claims: bool) -> S
         if claim is None:
             return None
         page = page_of_claim(paper.key, claim.id) if has_claims else None
-        return Step(day, claim.statement, page, event.before, event.after)
+        return Step(day, claim.statement.rstrip(" ."), page, event.before, event.after)
     if event.kind == "label":
         placed = taxonomy.branches.get(event.branch)
         page = page_of_branch(event.branch) if placed else None
@@ -167,10 +168,16 @@ def _step(event: Event, paper: Paper, taxonomy: Taxonomy, has_claims: bool) -> S
 
 
 def _told(witnesses: Mapping[str, Sequence[str]]) -> tuple[Told, ...]:
-    fields: dict[tuple[str, ...], dict[str, None]] = {}
+    fields: dict[tuple[str, ...], list[str]] = {}
+    parts: dict[tuple[str, ...], list[str]] = {}
     for name, who in witnesses.items():
-        shown = _REVIEW if name.startswith("review.") else _FIELDS.get(name)
-        if shown is not None:
-            fields.setdefault(tuple(who), {})[shown] = None
+        group, _, part = name.partition(".")
+        if group == "review":
+            parts.setdefault(tuple(who), []).append(part)
+            fields.setdefault(tuple(who), [])
+        elif name in _FIELDS:
+            fields.setdefault(tuple(who), []).append(_FIELDS[name])
+    for who, names in parts.items():  # which parts of the card, where not all are of one hand
+        fields[who].append(_REVIEW if len(parts) == 1 else f"{_REVIEW} ({', '.join(names)})")
     ordered = sorted(fields.items(), key=lambda each: each[0] == (PERSON,))
     return tuple(Told(who, tuple(names)) for who, names in ordered)

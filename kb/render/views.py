@@ -24,6 +24,14 @@ from kb.render.escape import visible
 from kb.render.prose import Prose, Resolve, Target, parse_prose
 from kb.text import surname
 
+SOURCE_NAMES = {
+    "arxiv": "arXiv",
+    "bibtex": "a BibTeX file",
+    "daily_papers": "Hugging Face's daily papers",
+    "survey_readme": "a survey's README",
+    "zotero": "Zotero",
+}
+"""Kinds of sources as people call them; lists have names of their own."""
 REVIEW_SECTIONS = ("problem", "approach", "insight", "critique")
 TABLE_CELLS = ("focus", "contribution", "limitations")
 NO_YEAR = "0"
@@ -383,6 +391,15 @@ def byline(paper: Paper) -> str:
     if not names:
         return "unknown authors"
     return " and ".join(names) if len(names) <= 2 else f"{names[0]} et al."
+
+
+def source_name(name: str) -> str:
+    """What people call a source.
+
+    >>> source_name("arxiv"), source_name("someone/list")
+    ('arXiv', 'someone/list')
+    """
+    return SOURCE_NAMES.get(name, name)
 
 
 def target_of(paper: Paper) -> Target:

@@ -362,7 +362,7 @@ def test_the_paper_page_shows_all_that_is_known() -> None:
         'lang="zh"',
         "Screening note from someone/list",
         "Abstract text",
-        "someone/list, zotero",
+        "someone/list, Zotero",
         "@misc{a2020b,",
     ):
         assert piece in page

@@ -35,10 +35,10 @@ def test_versions_that_are_known_are_listed_with_what_speaks_of_them() -> None:
     review = {**CARD, "date": "2025-05-01"}
     assert versions(identifiers=IDS, dates=DATES, claims=claims, review=review) == [
         (1, "2025-04-07", False, ()),
-        (2, None, False, ("2 claims checked",)),
-        (3, "2025-06-01", True, ("1 claim checked", "the review is older")),
+        (2, None, False, ("2 claims of it",)),
+        (3, "2025-06-01", True, ("1 claim of it", "the review is older")),
     ]
-    assert versions(identifiers={"arxiv_id": "2504.04823"}, dates=DATES) == [(1, "2025-04-07", False, ())]
+    assert versions(identifiers={"arxiv_id": "2504.04823"}, dates=DATES) == []  # the facts have it
     assert versions(identifiers={"doi": "10.1145/3666122"}, dates=DATES) == []
 
 
@@ -77,7 +77,7 @@ def test_the_page_tells_what_happened_oldest_first() -> None:
         "- 2026-01-01: The record came into the survey",
         "- 2026-01-03: The preprint was published",
     ]
-    assert "](../branches/shorter/rl.md), proposed → confirmed" in lines[2]
+    assert "](../branches/shorter/rl.md): proposed → confirmed" in lines[2]
     assert "It is short" in lines[3]
 
 
@@ -106,6 +106,11 @@ def test_each_field_names_who_says_so() -> None:
     assert by["person",][-1] == "review card"
     assert "venue" in by["person",]
     assert told[-1].person
+    said = {"review.summary": ["survey_readme"], "review.insight": ["person"], "title": ["survey_readme"]}
+    told = tell(record, (), said, TAXONOMY, has_claims=False).told
+    assert [each.fields for each in told] == [("title", "review card (summary)"), ("review card (insight)",)]
+    page = render(record, provenance={"a2020b": said}).pages["papers/a2020b.md"]
+    assert "- a survey&#39;s README: title" in page or "- a survey's README: title" in page
 
 
 def test_the_page_says_first_what_the_paper_is_about_and_always_where_to_edit() -> None:
