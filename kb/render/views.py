@@ -28,6 +28,7 @@ SOURCE_NAMES = {
     "arxiv": "arXiv",
     "bibtex": "a BibTeX file",
     "daily_papers": "Hugging Face's daily papers",
+    "issue": "an issue at GitHub",
     "survey_readme": "a survey's README",
     "zotero": "Zotero",
 }
