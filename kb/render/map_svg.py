@@ -53,7 +53,7 @@ def map_file(dots: Sequence[Dot], taxonomy: Taxonomy, title: str) -> str:
     colours = "".join(f".kb-d{at}{{fill:{COLOURS[at % len(COLOURS)]}}}" for at in range(len(tops)))
     style = (
         f"text{{font:4px system-ui,sans-serif;fill:#1b1f24}}.kb-map-name{{font-weight:600;paint-order:stroke;stroke:#fff;"
-        f"stroke-width:1;text-anchor:middle}}.kb-dn{{fill:{NONE}}}{colours}.kb-dot{{fill-opacity:.8}}"
+        f"stroke-width:1;text-anchor:middle}}.kb-dot{{fill-opacity:.8}}{colours}.kb-dn{{fill:none;stroke:{NONE};stroke-width:.4}}"
     )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{low:g} {low:g} {2 * _EDGE:g} {height:g}" role="img">',

@@ -288,7 +288,9 @@ class _Renderer:
 
     def _papers(self) -> None:
         events = by_paper(self.given.history.events)
-        relations = relations_of(self.given.graph, self.rows, self.given.taxonomy)
+        relations = relations_of(
+            self.given.graph, self.rows, self.given.taxonomy, self.given.findings.results
+        )
         for key, view in self.views.items():
             shown = SHOWN_AUTHORS if len(view.authors) > SHOWN_AUTHORS + 5 else len(view.authors)
             results = paper_results(key, self.given.findings, self.places)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kb.link.graph import Measured, PaperGraph, Similar
+from kb.records.results import Results
 from kb.records.taxonomy import Taxonomy
 from kb.render.prose import Target
 from kb.render.views import Row, page_of_branch
@@ -34,6 +36,15 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """Somebody else's repetition of what a paper reports."""
+
+    title: str
+    url: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
 class Relations:
     """All connections of a paper. `by_words`: no embedding was computed for it yet."""
 
@@ -44,12 +55,18 @@ class Relations:
     cited_by: tuple[Row, ...]
     measures: tuple[Figures, ...]
     measured_by: tuple[Figures, ...]
+    reruns: tuple[Rerun, ...]
 
 
 def relations_of(
-    graph: PaperGraph, rows: Mapping[str, Row], taxonomy: Taxonomy
+    graph: PaperGraph, rows: Mapping[str, Row], taxonomy: Taxonomy, results: Results
 ) -> Callable[[str], Relations]:
     """Gives the connections of a paper by its key."""
+    figures_of = Counter(row.source for row in results.rows)
+    reruns: dict[str, list[Rerun]] = {}
+    for source in results.words.sources.values():
+        if source.of and figures_of[source.id]:
+            reruns.setdefault(source.of, []).append(Rerun(source.title, source.url, figures_of[source.id]))
 
     def like(one: Similar) -> Like:
         branches = tuple(
@@ -70,6 +87,7 @@ def relations_of(
             cited_by=tuple(rows[other] for other in graph.cited_by.get(key, ())),
             measures=figures(graph.measures.get(key, ())),
             measured_by=figures(graph.measured_by.get(key, ())),
+            reruns=tuple(reruns.get(key, ())),
         )
 
     return of

@@ -29,7 +29,7 @@
   const style = () => [
     { selector: "node", style: { width: 9, height: 9, "border-width": 0, label: "" } },
     ...data.directions.map((_, at) => node(at, SHAPES[at % SHAPES.length])),
-    node(-1, "ellipse"),
+    { selector: "node[main=-1]", style: { "background-opacity": 0, shape: "ellipse", "border-width": 1.5, "border-color": colour("--kb-cn") } },
     { selector: "edge", style: { width: 1, "line-color": colour("--kb-edge"), opacity: 0.6, "curve-style": "haystack", "haystack-radius": 0 } },
     { selector: "edge[kind='cites']", style: { "line-color": colour("--kb-cites"), width: 1.4 } },
     { selector: "edge[kind='measures']", style: { "line-color": colour("--kb-measures"), width: 2, "line-style": "dashed" } },
