@@ -46,7 +46,7 @@ def test_zizmor_finds_nothing() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('run: kb diff --since "$BASE"', 'run: kb diff --since "${{ github.event.pull_request.title }}"'),
+        ("run: kb diff --since HEAD^1", 'run: kb diff --since "${{ github.event.pull_request.title }}"'),
         ("  pull_request:\n", "  pull_request_target:\n"),
         ("          persist-credentials: false\n", ""),
         ("permissions: {}\n", "permissions: write-all\n"),
@@ -155,10 +155,9 @@ def test_nothing_is_pasted_into_a_shell() -> None:
 
 
 def test_what_strangers_wrote_is_no_value_of_the_environment() -> None:
-    """Of an event only numbers, states and commits are used; titles, bodies, branches and names are not."""
+    """Of an event only numbers and states are used; titles, bodies, branches and names are not."""
     harmless = {
         "github.event.pull_request.number",
-        "github.event.pull_request.base.sha",
         "github.event.issue.number",
         "github.event.issue.state",
     }

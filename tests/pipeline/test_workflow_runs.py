@@ -314,11 +314,16 @@ def test_a_broken_survey_stops_the_sync_and_says_why(desk: Desk) -> None:
 
 
 def review(desk: Desk, clone: Path) -> Runner:
-    """The job of a pull request whose commits are in `clone`."""
-    base = desk.git(desk.origin, "rev-parse", "main")
+    """The job of a pull request that `clone` holds, merged into a main branch that has gone on as GitHub merges it."""
+    tip = desk.git(clone, "rev-parse", "HEAD")
+    desk.git(clone, "checkout", "-q", "-B", "base", "origin/main")
+    (clone / "papers" / "other2025news.yaml").write_text("title: News of Somebody Else\n")
+    desk.git(clone, "add", "-A")
+    desk.git(clone, "commit", "-q", "-m", "Meanwhile")
+    desk.git(clone, "merge", "-q", "--no-ff", "-m", "Merge", tip)
     temp = desk.folder / f"temp-pr-{desk.runs}"
     temp.mkdir()
-    return Runner(clone, temp, known={"github.event.pull_request.base.sha": base}, env=desk.env)
+    return Runner(clone, temp, env=desk.env)
 
 
 STEPS = (
@@ -338,6 +343,7 @@ def test_a_good_pull_request_passes_and_has_a_preview(desk: Desk) -> None:
     runner = review(desk, clone)
     assert runner.run("check", "survey") == 0, runner.log
     assert "Records changed" in runner.summary
+    assert "Somebody Else" not in runner.summary  # what the main branch got in the meantime
     assert (runner.temp / "site" / "papers" / "feng2025efficient.html").is_file()
     assert not (runner.temp / "site").is_symlink()
 
