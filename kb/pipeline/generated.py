@@ -15,7 +15,7 @@ from kb.config import Config
 from kb.errors import DataError
 from kb.pipeline.check import Finding, Severity
 from kb.pipeline.generated_text import Hand, edited_blocks, edited_export, hunks
-from kb.pipeline.git import Git
+from kb.pipeline.git import Change, Git
 from kb.pipeline.store import open_library
 from kb.records.files import read_utf8
 from kb.records.models import Paper
@@ -45,13 +45,13 @@ class Place:
 PLACES = (
     Place(
         re.compile(r"papers/_candidates\.jsonl"),
-        ("papers/",),
+        ("papers/_sources/", "papers/_decisions.yaml", "papers/_merged/", "kb/"),
         "kb sync writes it",
         "kb accept, kb reject, kb same or kb different ID",
     ),
     Place(
         re.compile(r"papers/_sources/_cursors\.json"),
-        ("papers/",),
+        ("papers/_sources/",),
         "kb sync notes here how far it has read",
         "git restore it; kb sync reads on from there",
     ),
@@ -105,7 +105,7 @@ def edited_by_hand(config: Config, ref: str) -> list[Finding]:
     git = Git(config.root)
     start = git.parted(ref)
     changes = git.changes(start)
-    files = {change.file for change in changes} | set(git.untracked())
+    files = {change.file for change in changes if not _excuses_nothing(change)} | set(git.untracked())
     library = _library(config)
     found: list[Finding] = []
     for change in changes:
@@ -121,6 +121,15 @@ def edited_by_hand(config: Config, ref: str) -> list[Finding]:
         elif change.status == "M":
             found += [_by_hand(file, hand) for hand in _texts(config, git, start, file, files, library)]
     return sorted(found, key=lambda each: (each.file, each.line or 0))
+
+
+def _excuses_nothing(change: Change) -> bool:
+    """Whether a change cannot be why another file was made anew: it is no program, or itself something that is made."""
+    return (
+        re.fullmatch(r"kb/.*\.md", change.file) is not None
+        or (change.file.startswith("runs/") and change.status == "M")
+        or change.file == "results/_verdicts.jsonl"
+    )
 
 
 def any_of(files: Iterable[str], *starts: str) -> bool:

@@ -136,6 +136,31 @@ def test_measurements_pages_and_cursors(
     assert found(repository) == []
 
 
+def test_what_is_made_excuses_nothing(repository: Repository) -> None:
+    """A run or a verdict that was edited by hand, or a page of the program, is no reason why a figure changed."""
+    repository.commit(
+        {
+            "runs/r/manifest.json": "{}\n",
+            "results/_verdicts.jsonl": '{"claim": "almeida2025one/c1", "state": "untested"}\n',
+            "kb/README.md": "x\n",
+            "site/docs/predict.md": "# P\n\n<!-- predict -->\n\n1\n\n<!-- /predict -->\n",
+        }
+    )
+    repository.git("branch", "-f", "theirs")
+    edit(repository, "runs/r/manifest.json", "{}", '{"a": 1}')
+    edit(repository, "results/_verdicts.jsonl", "untested", "supported")
+    edit(repository, "kb/README.md", "x", "y")
+    edit(repository, "site/docs/predict.md", "\n1\n", "\n2\n")
+    edit(repository, "site/docs/experiments/bits-bits.svg", "<svg/>", "<svg>")
+    names = {line.split("generated: ")[1].split(":")[0] for line in found(repository)}
+    assert names == {
+        "results/_verdicts.jsonl",
+        "runs/r/manifest.json",
+        "site/docs/experiments/bits-bits.svg",
+        "site/docs/predict.md",
+    }
+
+
 def test_a_site_that_was_committed_is_told_of(repository: Repository) -> None:
     """build/ is ignored by git; who forces it in is told what to edit."""
     page = repository.root / "build" / "site" / "index.html"
