@@ -174,7 +174,7 @@ def test_the_graph_draws_every_paper_and_edge(
     assert page.evaluate("window.kbGraph.cy.nodes().length") == len(papers)
     assert shown_edges(page) == len(similar)
     assert f"{len(papers)} papers, {len(similar)} edges" in page.locator("#kb-graph-said").inner_text()
-    places = page.evaluate("window.kbGraph.cy.nodes().map(n => [n.position('x') / 12, n.position('y') / 12])")
+    places = page.evaluate("window.kbGraph.cy.nodes().map(n => [n.position('x') / 6, n.position('y') / 6])")
     assert places[3] == pytest.approx([papers[3]["x"], papers[3]["y"]])
     drawn = page.evaluate(
         "() => [...document.querySelectorAll('#kb-graph-canvas canvas')].some(c => "

@@ -24,27 +24,28 @@
 
   // --------------------------------------------------------------------------------------------- style
 
+  const SIZE = papers.length > 800 ? 7 : 9;
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
   const node = (at, shape) => ({ selector: `node[main=${at}]`, style: { "background-color": colour(at < 0 ? "--kb-cn" : `--kb-c${at % 8}`), shape } });
   const style = () => [
-    { selector: "node", style: { width: 9, height: 9, "border-width": 0, label: "" } },
+    { selector: "node", style: { width: SIZE, height: SIZE, "border-width": 0, label: "" } },
     ...data.directions.map((_, at) => node(at, SHAPES[at % SHAPES.length])),
-    { selector: "node[main=-1]", style: { "background-opacity": 0, shape: "ellipse", "border-width": 1.5, "border-color": colour("--kb-cn") } },
-    { selector: "edge", style: { width: 1, "line-color": colour("--kb-edge"), opacity: 0.6, "curve-style": "haystack", "haystack-radius": 0 } },
-    { selector: "edge[kind='cites']", style: { "line-color": colour("--kb-cites"), width: 1.4 } },
-    { selector: "edge[kind='measures']", style: { "line-color": colour("--kb-measures"), width: 2, "line-style": "dashed" } },
+    { selector: "node[main=-1]", style: { "background-opacity": 0, shape: "ellipse", "border-width": 1.2, "border-color": colour("--kb-cn") } },
+    { selector: "edge", style: { width: 0.6, "line-color": colour("--kb-edge"), opacity: 0.6, "curve-style": "haystack", "haystack-radius": 0 } },
+    { selector: "edge[kind='cites']", style: { "line-color": colour("--kb-cites"), width: 0.9 } },
+    { selector: "edge[kind='measures']", style: { "line-color": colour("--kb-measures"), width: 1.2, "line-style": "dashed" } },
     { selector: ".off", style: { opacity: 0.12 } },
     { selector: "edge.off", style: { opacity: 0.05 } },
     { selector: ".gone", style: { display: "none" } },
-    { selector: "edge.of", style: { opacity: 1, width: 2.5 } },
+    { selector: "edge.of", style: { opacity: 1, width: 1.6 } },
     { selector: "node.of", style: { "border-width": 1.5, "border-color": colour("--kb-chosen") } },
-    { selector: "node.chosen", style: { width: 18, height: 18, "border-width": 3, "border-color": colour("--kb-chosen"), "z-index": 10 } },
-    { selector: "node.named", style: { label: "data(name)", "font-size": 11, color: colour("--kb-text"), "text-outline-width": 2, "text-outline-color": colour("--kb-ground"), "text-wrap": "ellipsis", "text-max-width": 170, "text-margin-y": -3, "min-zoomed-font-size": 7 } },
+    { selector: "node.chosen", style: { width: 14, height: 14, "border-width": 2, "border-color": colour("--kb-chosen"), "z-index": 10 } },
+    { selector: "node.named", style: { label: "data(name)", "font-size": 7, color: colour("--kb-text"), "text-outline-width": 1.2, "text-outline-color": colour("--kb-ground"), "text-wrap": "ellipsis", "text-max-width": 110, "text-margin-y": -2, "min-zoomed-font-size": 6 } },
   ];
 
   // ---------------------------------------------------------------------------------------------- graph
 
-  const SCALE = 12; // pixels for a unit of the map
+  const SCALE = 6; // pixels for a unit of the map
   const short = ({ title }) => (title.length > 60 ? `${title.slice(0, 58)}…` : title);
   const elements = papers.map((paper) => ({
     data: { id: String(paper.at), main: paper.main, name: short(paper) },
@@ -62,7 +63,7 @@
     boxSelectionEnabled: false,
     hideEdgesOnViewport: papers.length > 800,
     minZoom: 0.05,
-    maxZoom: 4,
+    maxZoom: 8,
     pixelRatio: papers.length > 800 ? 1 : "auto",
     userZoomingEnabled: false, // a wheel scrolls the page; see below
   });
@@ -132,7 +133,7 @@
     mark();
     aside.replaceChildren(...list(paper));
     if (paper && move) {
-      const zoom = Math.max(cy.zoom(), 1);
+      const zoom = Math.max(cy.zoom(), 1.8);
       cy.zoom(zoom);
       cy.center(cy.$id(String(paper.at)));
     }
