@@ -76,7 +76,7 @@ def kinds(site: Path) -> dict[str, str]:
         (site / "branches").rglob("*.html")
     )
     claims = [p for p in sorted((site / "claims").glob("*/*.html")) if b'<svg class="kb-f"' in p.read_bytes()]
-    pages = {name: Path(f"{name}.html") for name in _FIXED}
+    pages = {path.stem: path for path in sorted(site.glob("*.html")) if path.name not in _NO_KIND}
     for name, path in (
         ("paper-reviewed", longest),
         ("paper-bare", shortest),
@@ -84,19 +84,19 @@ def kinds(site: Path) -> dict[str, str]:
         ("year", years[-1] if years else None),
         ("branch", branches[0] if branches else None),
         ("claim", max(claims, key=lambda path: path.stat().st_size, default=None)),
-        ("benchmark", next(iter(sorted((site / "results/benchmarks").glob("*.html"))), None)),
         ("claims", site / "claims/index.html"),
         ("results", site / "results/index.html"),
+        ("benchmark", next(iter(sorted((site / "results/benchmarks").glob("*.html"))), None)),
+        ("method", next(iter(sorted((site / "results/methods").glob("*.html"))), None)),
+        ("experiments", site / "experiments/index.html"),
+        ("experiment", next(iter(sorted((site / "experiments").glob("l*.html"))), None)),
     ):
-        if path is not None:
-            pages[name] = path.relative_to(site)
-    return {name: path.as_posix() for name, path in pages.items() if (site / path).is_file()}
+        if path is not None and path.is_file():
+            pages[name] = path
+    return {name: path.relative_to(site).as_posix() for name, path in pages.items()}
 
 
-_FIXED = (
-    "index", "survey", "taxonomy", "themes", "directions", "needs-work", "about", "contradictions", "gaps", "changes",
-    "api",
-)  # fmt: skip
+_NO_KIND = ("404.html",)
 
 
 def take(site: Path, out: Path) -> Iterator[Path]:

@@ -11,8 +11,8 @@ from scripts.screenshots import kinds
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-# Of the theme, and no rule of WCAG: the search box and the navigation are landmarks inside the header's.
-NOT_OURS: tuple[str, ...] = ()
+# No rules of WCAG: the theme makes each button that copies a landmark without a name; Markdown's tables may have a blank corner.
+NOT_OURS = ("landmark-unique", "empty-table-header")
 
 
 def violations(page: Any, axe: str) -> dict[str, list[str]]:
@@ -82,10 +82,12 @@ _STOP = """() => {
   if (!e || e === document.body) return null;
   const box = e.getBoundingClientRect(), style = getComputedStyle(e);
   const ring = s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0;
-  const label = e.id ? document.querySelector(`label[for="${e.id}"]`) : null;
-  const marked = ring(style) || (label && ring(getComputedStyle(label))) || e.matches('.md-search__input, .md-skip');
+  // The theme's choice of colours is an unseen radio button before the label that shows where it is.
+  const shown = e.matches('.md-option') ? e.nextElementSibling.getBoundingClientRect() : box;
+  const marked = ring(style) || (e.matches('.md-option') && ring(getComputedStyle(e.nextElementSibling)))
+    || e.matches('.md-search__input, .md-skip');
   e.dataset.stop ??= ++window.stops;
-  return {stop: e.dataset.stop, what: e.outerHTML.slice(0, 100), seen: box.width > 0 && box.height > 0, marked: Boolean(marked)};
+  return {stop: e.dataset.stop, what: e.outerHTML.slice(0, 100), seen: shown.width > 0 && shown.height > 0, marked: Boolean(marked)};
 }"""
 
 
@@ -118,7 +120,7 @@ def test_the_skip_link_leads_past_the_header(visit: Visit) -> None:
     """The first stop on a page skips to its content, and the next stop is there."""
     page = visit.open("survey.html")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "md-skip"
+    assert page.evaluate("document.activeElement.classList[0]") == "md-skip"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('article') !== null")

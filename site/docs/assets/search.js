@@ -147,28 +147,11 @@
     event.preventDefault();
   });
 
-  // ---------------------------------------------------------------------------------------------- addresses
-
+  /* An address can ask. */
   const given = new URLSearchParams(location.search);
   if (given.get("q")) {
     input.value = given.get("q").slice(0, input.maxLength);
     input.focus();
     find();
-  }
-  /* The words that led here, marked without a change to the page. */
-  const words = (given.get("h") ?? "").slice(0, input.maxLength).match(/[\p{L}\p{N}]+/gu);
-  if (words && globalThis.Highlight && CSS.highlights) {
-    const pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.join("|")})`, "giu");
-    const texts = document.createNodeIterator(document.querySelector("article"), NodeFilter.SHOW_TEXT);
-    const found = new Highlight();
-    for (let text = texts.nextNode(); text && found.size < 500; text = texts.nextNode()) {
-      for (const match of text.data.matchAll(pattern)) {
-        const range = document.createRange();
-        range.setStart(text, match.index);
-        range.setEnd(text, match.index + match[0].length);
-        found.add(range);
-      }
-    }
-    CSS.highlights.set("kb-found", found);
   }
 })();
