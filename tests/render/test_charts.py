@@ -25,7 +25,7 @@ from kb.render.charts.chart import Chart, Panel, as_file
 from kb.render.charts.dots import Looks, Names, dots_of, spread
 from kb.render.charts.drops import by_setting, by_size, by_task
 from kb.render.charts.growth import growth, moments_of
-from kb.render.charts.memory import Score, front, memory
+from kb.render.charts.memory import Score, drawn, front, memory
 from kb.render.charts.progress import coverage
 from kb.render.charts.results import result_charts
 from kb.render.charts.sizes import size_decides, turning_point
@@ -637,3 +637,12 @@ def test_models_of_the_harness_stand_apart() -> None:
     )
     by_name = {chart.name: chart for _, chart in made}
     assert [panel.title for panel in by_name["drop-bits"].panels] == ["3B to 10B", "models of the harness"]
+
+
+def test_a_panel_of_memory_has_room_for_so_many() -> None:
+    """Whole groups, the largest first; of a group that is larger than all room, what is on its front."""
+    one = cells(result())[0].variant
+    scores = [Score(replace(one, source=source, score=50 + at, ref=f"{source}{at}"), 1 + at) for source, n in (("a", 3), ("b", 5), ("c", 2)) for at in range(n)]  # fmt: skip
+    assert {each.of.source for each in drawn(scores, 8)} == {"a", "b"}
+    assert {each.of.source for each in drawn(scores, 7)} == {"b", "c"}
+    assert len(drawn(scores, 4)) == 4

@@ -10,7 +10,7 @@ from kb.link.cells import Cell
 from kb.link.evidence import FULL, RUNS, Measured
 from kb.records.claims import Origin
 from kb.render.charts.axes import Area, frame
-from kb.render.charts.chart import Chart, Key, Panel, Table, key_sign, mark
+from kb.render.charts.chart import Chart, Key, Panel, Table, Value, key_sign, mark
 from kb.render.charts.scale import Scale, scale_of
 from kb.render.charts.style import SERIES, shape
 from kb.render.charts.svg import Element, element, line
@@ -20,8 +20,8 @@ from kb.render.places import Places
 
 PANELS = 6
 """Benchmarks that are drawn: those with the most scores."""
-MOST = 160
-"""Scores that a panel shows; of more, those on a front."""
+MOST = 240
+"""Scores that a panel shows: those of the sources and families with the most of them, as far as they fit."""
 _AREA = Area(left=36, bottom=210, top=26)
 
 
@@ -43,12 +43,13 @@ def memory(cells: Iterable[Cell], places: Places) -> Chart | None:
     benchmarks = _scores(cells)
     if not benchmarks:
         return None
-    shown = sorted(benchmarks, key=lambda name: (-len(benchmarks[name]), name))[:PANELS]
-    families = Counter(score.group[1] for name in shown for score in benchmarks[name])
+    names = sorted(benchmarks, key=lambda name: (-len(benchmarks[name]), name))[:PANELS]
+    shown = {name: drawn(benchmarks[name]) for name in names}
+    families = Counter(score.group[1] for scores in shown.values() for score in scores)
     looks = sorted(families, key=lambda family: (-families[family], family))
     own = looks if len(looks) <= SERIES else looks[: SERIES - 1]
     x = scale_of(
-        (s.gigabytes for name in shown for s in benchmarks[name]),
+        (score.gigabytes for scores in shown.values() for score in scores),
         _AREA.left + 10,
         _AREA.right - 10,
         kind="log",
@@ -56,11 +57,12 @@ def memory(cells: Iterable[Cell], places: Places) -> Chart | None:
     return Chart(
         "memory",
         "Accuracy against the memory of the weights",
-        "A point is a model under one setting, filled if the harness measured it. Lines join what no other model of the same family reaches with as little "
-        "memory, in one source: scores of different sources are measured differently. Memory is that of all parameters at "
-        "the nominal bits of a weight.",
-        tuple(_panel(name, benchmarks[name], x, looks, places) for name in shown),
-        _table(benchmarks, shown, places),
+        "A point is a model under one setting, filled if the harness measured it. Lines join what no other model of the same "
+        "family reaches with as little memory, in one source: scores of different sources are measured differently. Memory is "
+        "that of all parameters at the nominal bits of a weight."
+        f"{_left_out(benchmarks, shown)}",
+        tuple(_panel(name, scores, x, looks, places) for name, scores in shown.items()),
+        _table(shown, places),
         (
             *(Key(family, _sign(at), f"m{at}") for at, family in enumerate(own)),
             *([Key("other families", _sign(SERIES - 1), f"m{SERIES - 1}")] if len(own) < len(looks) else []),
@@ -77,6 +79,22 @@ def front(scores: Iterable[Score]) -> list[Score]:
         if not found or score.of.score > found[-1].of.score:
             found.append(score)
     return found
+
+
+def drawn(scores: Sequence[Score], most: int = MOST) -> list[Score]:
+    """Whole groups, the largest first, as long as they fit; of one that is larger than all room, its front."""
+    found: list[Score] = []
+    for _, own in sorted(_groups(scores).items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        if len(found) + len(own) <= most:
+            found += own
+        elif not found:
+            found = front(own)[:most]
+    return sorted(found, key=lambda score: (score.gigabytes, score.of.score, score.of.ref))
+
+
+def _left_out(benchmarks: Mapping[str, Sequence[Score]], shown: Mapping[str, Sequence[Score]]) -> str:
+    number = sum(len(benchmarks[name]) - len(scores) for name, scores in shown.items())
+    return f" {count_text(number, 'score')} of smaller groups stand in the CSV alone." if number else ""
 
 
 def _scores(cells: Iterable[Cell]) -> dict[str, list[Score]]:
@@ -107,8 +125,6 @@ def _panel(name: str, scores: Sequence[Score], x: Scale, looks: Sequence[str], p
     y = replace(y, low=max(y.low, 0.0), high=min(y.high, 100.0))
     fronts = {group: front(own) for group, own in _groups(scores).items()}
     best = {id(score) for row in fronts.values() for score in row}
-    drawn = [score for score in scores if len(scores) <= MOST or id(score) in best]
-    drawn.sort(key=lambda score: (score.gigabytes, score.of.score, score.of.ref))
     ticks = [(x.at(each), plain(each)) for each in x.ticks(7)]
     body = [
         *frame(_AREA, name, ticks, y, x_name="GB of weights", y_name="accuracy, %"),
@@ -122,7 +138,7 @@ def _panel(name: str, scores: Sequence[Score], x: Scale, looks: Sequence[str], p
             for group, row in fronts.items()
             if len(row) > 1
         ),
-        *(_mark(score, x, y, looks, places, on_front=id(score) in best) for score in drawn),
+        *(_mark(score, x, y, looks, places, on_front=id(score) in best) for score in scores),
     ]
     models = len({score.of.model for score in scores})
     return Panel(
@@ -172,18 +188,26 @@ def _sign(series: int) -> Element:
     )
 
 
-def _table(benchmarks: Mapping[str, Sequence[Score]], shown: Sequence[str], places: Places) -> Table:
+def _table(shown: Mapping[str, Sequence[Score]], places: Places) -> Table:
     """The fronts."""
-    return Table(
-        ("Benchmark", "Source", "Family", "Model", "Setting", "GB", "Accuracy, %"),
-        tuple(
-            (name, places.source(group[0]).label, group[1], score.of.model, _setting(score.of, places), score.gigabytes, score.of.score)
-            for name in shown
-            for group, own in _groups(benchmarks[name]).items()
-            if len(row := front(own)) > 1
-            for score in row
-        ),
-    )  # fmt: skip
+    rows: list[tuple[Value, ...]] = []
+    for name, scores in shown.items():
+        for (source, family), own in _groups(scores).items():
+            row = front(own)
+            label = places.source(source).label
+            for score in row if len(row) > 1 else ():
+                rows.append(
+                    (
+                        name,
+                        label,
+                        family,
+                        score.of.model,
+                        _setting(score.of, places),
+                        score.gigabytes,
+                        score.of.score,
+                    )
+                )
+    return Table(("Benchmark", "Source", "Family", "Model", "Setting", "GB", "Accuracy, %"), tuple(rows))
 
 
 def _data(benchmarks: Mapping[str, Sequence[Score]]) -> Table:

@@ -35,8 +35,8 @@
     figure.append(tip);
     tip.hidden = false;
     const frame = figure.getBoundingClientRect();
-    const drawn = mark.lastElementChild;
-    const box = (drawn ?? mark).getBoundingClientRect();
+    // Beside all that can be pointed at, or the words would lie under the pointer.
+    const box = (mark.querySelector(".kb-p-hit") ?? mark.lastElementChild).getBoundingClientRect();
     const left = box.left + box.width / 2 - tip.offsetWidth / 2 - frame.left;
     const below = box.top - tip.offsetHeight - 8 < 0;
     tip.style.left = `${Math.max(0, Math.min(left, frame.width - tip.offsetWidth))}px`;
