@@ -21,6 +21,7 @@ from kb.pipeline.week_value import (
     PAGES_OF_NEW,
     PAGES_OF_REVIEW,
     SELDOM,
+    SILENT,
     Cost,
     pages_of,
 )
@@ -56,7 +57,11 @@ class _Standing:
     chance: float
 
     @classmethod
-    def of(cls, labels: list[Assignment]) -> _Standing:
+    def of(cls, labels: list[Assignment], *, seen: bool) -> _Standing:
+        """
+        Args:
+            seen: the classifier has something to say of the paper elsewhere.
+        """
         named = Counter(
             label.branch.split("/", 1)[0] for label in labels if label.by is not Witness.CLASSIFIER
         )
@@ -64,7 +69,7 @@ class _Standing:
         best = max(guesses, key=lambda label: label.confidence or 0.0, default=None)
         confidence = (best.confidence or 0.0) if best else 0.0
         if not labels:
-            return cls("nobody places it", False, 0.0, 1.0)
+            return cls("nobody places it", False, 0.0, SILENT if seen else 1.0)
         if not named:
             return cls("only the classifier places it", True, confidence, 1.0 - confidence)
         if len(named) > 1:
@@ -224,7 +229,8 @@ class Tasks:
             if label.state is not AssignmentState.REJECTED
             and self.store.taxonomy.facet_of(label.branch) == facet
         ]
-        return _Standing.of(labels)
+        seen = any(label.by is Witness.CLASSIFIER for label in paper.labels)
+        return _Standing.of(labels, seen=seen)
 
     def _flips(self) -> Iterator[Task]:
         """The last flip of each claim; one that came back to what it was is none."""
