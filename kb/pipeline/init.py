@@ -299,12 +299,18 @@ def _facets(told: Sequence[str]) -> tuple[FacetSpec, ...]:
                 fix='such as "Task: Structure, Function, Design"',
             )
         branches = tuple(
-            BranchSpec(_unique(_slug(each), "branch", ids), each, f"Papers on {each}.") for each in titles
+            BranchSpec(_unique(_slug(each), "branch", ids), each, f"Papers on {_inside(each)}.")
+            for each in titles
         )
         found.append(
-            FacetSpec(_unique(_slug(title), "facet", names), title, f"{title}, of a paper.", branches)
+            FacetSpec(_unique(_slug(title), "facet", names), title, f"Papers by {_inside(title)}.", branches)
         )
     return (*(found or [_TOPIC]), _SCOPE)
+
+
+def _inside(title: str) -> str:
+    """A title in the middle of a sentence: "DNA" and "E. coli" keep their capitals."""
+    return title[0].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _sources(new: NewSurvey) -> str:
