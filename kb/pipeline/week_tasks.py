@@ -57,11 +57,8 @@ class _Standing:
     chance: float
 
     @classmethod
-    def of(cls, labels: list[Assignment], *, seen: bool) -> _Standing:
-        """
-        Args:
-            seen: the classifier has something to say of the paper elsewhere.
-        """
+    def of(cls, labels: list[Assignment], *, elsewhere: bool) -> _Standing:
+        """From the labels of the facet; `elsewhere` says that others place the paper in another facet."""
         named = Counter(
             label.branch.split("/", 1)[0] for label in labels if label.by is not Witness.CLASSIFIER
         )
@@ -69,7 +66,7 @@ class _Standing:
         best = max(guesses, key=lambda label: label.confidence or 0.0, default=None)
         confidence = (best.confidence or 0.0) if best else 0.0
         if not labels:
-            return cls("nobody places it", False, 0.0, SILENT if seen else 1.0)
+            return cls("nobody places it", False, 0.0, SILENT if elsewhere else 1.0)
         if not named:
             return cls("only the classifier places it", True, confidence, 1.0 - confidence)
         if len(named) > 1:
@@ -223,14 +220,9 @@ class Tasks:
         )
 
     def _standing(self, paper: Paper, facet: str) -> _Standing:
-        labels = [
-            label
-            for label in paper.labels
-            if label.state is not AssignmentState.REJECTED
-            and self.store.taxonomy.facet_of(label.branch) == facet
-        ]
-        seen = any(label.by is Witness.CLASSIFIER for label in paper.labels)
-        return _Standing.of(labels, seen=seen)
+        live = [label for label in paper.labels if label.state is not AssignmentState.REJECTED]
+        here = [label for label in live if self.store.taxonomy.facet_of(label.branch) == facet]
+        return _Standing.of(here, elsewhere=len(here) < len(live))
 
     def _flips(self) -> Iterator[Task]:
         """The last flip of each claim; one that came back to what it was is none."""

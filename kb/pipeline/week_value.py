@@ -5,8 +5,8 @@ that speak of what is decided, times the chance that the decision changes them. 
 of its year, and on the page of each branch that it is placed in, or above. Tasks come in the order of value per minute.
 
 **Chances** are what was measured where it was, else an even guess; `KINDS` says which. A label that only the classifier
-proposes is wrong as often as its confidence leaves room for (it is calibrated); a paper that it has read and places nowhere
-most likely has no place in that facet. In benchmarks/classify.json, two lists that
+proposes is wrong as often as its confidence leaves room for (it is calibrated); a paper that is placed in other facets alone
+most likely has no place in this one. In benchmarks/classify.json, two lists that
 place one paper disagree on 5 % of papers; where list and classifier differ, the list is wrong in about 3 of 10. And a
 decision about a label teaches the classifier: while there are few, each sorts about one in a thousand of the papers that it
 alone sorts into another, right branch (the triage simulation, from 25 to 115 decisions; later ones teach too little to
@@ -35,7 +35,7 @@ PAGES_OF_NEW = 3
 LISTS_DIFFER, LIST_AGAINST_CLASSIFIER, LIST_ALONE = 0.5, 0.3, 0.05
 EVEN, SELDOM = 0.5, 0.2
 SILENT = 0.2
-"""Of a paper that the classifier has read and places nowhere in a facet: most of them have no place there."""
+"""Of a paper that is placed in other facets and nowhere in this one: most of them have no place there."""
 LESSON, LESSONS = 0.0011, 115
 """Share of the papers that the classifier alone sorts, which come right with each of the first decisions; how many."""
 MEASURED_FROM = 10

@@ -102,8 +102,8 @@ def test_waiting_works_are_tasks_by_relevance(kb: Repository) -> None:
 
 
 def test_labels_count_by_who_says_so(kb: Repository) -> None:
-    """Nobody, lists that disagree, list against classifier, a list alone, the classifier alone, or silent here although it
-    speaks elsewhere: each has its chance."""
+    """Nobody, lists that disagree, list against classifier, a list alone, the classifier alone, or nobody here although
+    somebody in another facet: each has its chance."""
     with (kb.root / "taxonomy.yaml").open("a") as stream:
         stream.write(
             "  - id: scope\n    title: Scope\n    description: How close.\n    branches:\n"
@@ -127,7 +127,7 @@ def test_labels_count_by_who_says_so(kb: Repository) -> None:
     kb.write("d2025list", labels=[{"branch": "shorter", "source": "x", **LIST}])
     kb.write("e2025sure", labels=[{"branch": "shorter", "confidence": 0.9, **CLASSIFIER}])
     kb.write("f2025unsure", labels=[{"branch": "shorter", "confidence": 0.4, **CLASSIFIER}])
-    kb.write("h2025silent", labels=[{"branch": "scope", "confidence": 0.9, **CLASSIFIER}])
+    kb.write("h2025elsewhere", labels=[{"branch": "scope", "confidence": 0.9, **CLASSIFIER}])
     kb.write(
         "g2025done", labels=[{"branch": "shorter", "by": "person", "source": "Ada", "state": "confirmed"}]
     )
@@ -139,7 +139,7 @@ def test_labels_count_by_who_says_so(kb: Repository) -> None:
         "d2025list": 0.05,
         "e2025sure": 0.1,
         "f2025unsure": 0.6,
-        "h2025silent": 0.2,
+        "h2025elsewhere": 0.2,
     }
     assert {key for key, task in found.items() if task.kind == "unsure"} == {"f2025unsure"}
     assert found["e2025sure"].do == "kb triage --decide e2025sure=shorter"
