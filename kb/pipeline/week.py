@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from kb.config import Config
 from kb.errors import UsageError
-from kb.pipeline.audit import Report, audit
+from kb.pipeline.audit import FORMATS, Report, audit
 from kb.pipeline.git import Git
 from kb.pipeline.history import load_history
 from kb.pipeline.relevance import load_relevance
@@ -25,7 +26,7 @@ from kb.pipeline.week_stale import load_sync_log, stale_runs, stale_sources
 from kb.pipeline.week_tasks import Tasks, in_order
 from kb.pipeline.week_value import KINDS, PAGES_OF_NEW, Cost, costs
 from kb.reconcile.audit import Standing
-from kb.render.events import Event
+from kb.render.events import Event, History
 from kb.render.needs_work import open_work
 from kb.text import one_line
 
@@ -56,7 +57,7 @@ def week(
     today = today or datetime.now(UTC).date().isoformat()
     store, cost = open_store(config), costs(config)
     begin, after = _begin(config, since, today)
-    events = _events(store, begin, after)
+    history = _history(store, begin, after)
     work = open_work(store.library.values(), store.candidates)
     tasks = Tasks(
         store=store,
@@ -64,7 +65,7 @@ def week(
         cost=cost,
         skipped=load_memory(config).skipped,
         relevance=load_relevance(config),
-        events=events,
+        events=history.events,
     )
     report = _audit(config, audits)
     found = in_order([*tasks.all(), *(_missing(tasks, report) if report else ())])
@@ -73,7 +74,9 @@ def week(
     return Week(
         since=begin,
         today=today,
-        happened=tuple(_told(event, store) for event in events),
+        history=history.source,
+        history_since=history.since,
+        happened=tuple(_told(event, store) for event in history.events),
         uncommitted=uncommitted(config),
         troubles=log.troubles,
         tasks=tuple(found),
@@ -120,12 +123,12 @@ def _begin(config: Config, since: str | None, today: str) -> tuple[str, str | No
     return since, Git(config.root).commit(since)
 
 
-def _events(store: Store, begin: str, after: str | None) -> list[Event]:
-    """Newest first."""
+def _history(store: Store, begin: str, after: str | None) -> History:
+    """What happened since, newest first."""
     history = load_history(store.config, store.library, store.taxonomy, after=after)
     if after is None and _DAY.fullmatch(begin):  # no commit is older, or there is no git
-        return [event for event in history.events if event.at[:10] >= begin]
-    return list(history.events)
+        return replace(history, events=tuple(event for event in history.events if event.at[:10] >= begin))
+    return history
 
 
 def _told(event: Event, store: Store) -> Happened:
@@ -173,6 +176,9 @@ def _audit(config: Config, audits: Sequence[Path]) -> Report | None:
     named = [*settings.week.audits, *(each.path for each in settings.sources.lists if each.path)]
     files = list(dict.fromkeys([*(config.root / name for name in named), *audits]))
     for path in files:
+        if path.suffix.lower() not in FORMATS:
+            fix = f"one of {', '.join(FORMATS)}; kb audit --format reads others"
+            raise UsageError("is of no format that kb knows by its name", file=path, fix=fix)
         if not path.is_file():
             raise UsageError(
                 "there is no such list", file=path, fix="correct [week] audits in kb.toml, or --audit"

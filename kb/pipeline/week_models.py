@@ -161,6 +161,8 @@ class Week(Part):
     Attributes:
         since: the day or the reference from which on events are told.
         today: the day of the page.
+        history: where events come from: git; a git history that was cut off (shallow); or records, without git.
+        history_since: the day at which a shallow history begins.
         happened: what came in, newest first.
         uncommitted: changes of records that are not committed yet, by what they are: new, changed, gone.
         troubles: sources whose last sync did not go well.
@@ -174,6 +176,8 @@ class Week(Part):
 
     since: str
     today: str
+    history: Literal["git", "shallow", "records"]
+    history_since: str
     happened: tuple[Happened, ...]
     uncommitted: dict[str, int]
     troubles: tuple[Trouble, ...]

@@ -104,6 +104,12 @@ def _planned(week: Week) -> Block | None:
 
 def _happened(week: Week, everything: bool) -> Block:
     lines = [f"Since {week.since}: {_counts(week) or 'nothing'}."]
+    if week.history == "shallow":
+        lines.append(
+            f"This clone begins on {week.history_since or week.today}: what came before is not told."
+        )
+    elif week.history == "records":
+        lines.append("There is no git history here: only reviews are told, by their dates.")
     if week.uncommitted:
         said = ", ".join(f"{number} {name}" for name, number in week.uncommitted.items())
         lines.append(f"Records that are not committed yet: {said}.")

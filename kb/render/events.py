@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 KINDS = {
     "new": "New papers",
@@ -58,5 +59,5 @@ class History:
     """
 
     events: tuple[Event, ...] = ()
-    source: str = "records"
+    source: Literal["git", "shallow", "records"] = "records"
     since: str = ""

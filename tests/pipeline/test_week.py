@@ -327,6 +327,24 @@ def test_without_git_records_say_when_they_were_reviewed(tmp_path: Path) -> None
     page = week(base.config, today=TODAY)
     assert [(event.kind, event.paper) for event in page.happened] == [("reviewed", "c2025d")]
     assert page.uncommitted == {}
+    assert "There is no git history here" in markdown(page)
+
+
+def test_a_shallow_clone_says_where_it_begins(kb: Repository, tmp_path: Path) -> None:
+    """What came before is not told, and the page says so; the whole history is the page as ever."""
+    kb.write("a2025b")
+    kb.commit()
+    kb.write("c2025d")
+    kb.commit()  # 2026-01-03
+    cut = tmp_path / "cut"
+    kb.git("clone", "-q", "--depth", "1", kb.root.as_uri(), str(cut))
+    page = week(KnowledgeBase(cut).config, today=TODAY)
+    assert (page.history, page.history_since, page.happened) == ("shallow", "2026-01-03", ())
+    assert "This clone begins on 2026&#45;01&#45;03" in markdown(page) or "begins on 2026-01-03" in markdown(
+        page
+    )
+    assert told(kb).history == "git"
+    assert "This clone" not in markdown(told(kb))
 
 
 def test_the_last_outcome_of_each_source_is_told_if_it_is_bad(kb: Repository) -> None:
@@ -451,8 +469,9 @@ def test_what_other_lists_have_is_missing_here(kb: Repository, tmp_path: Path) -
         ("rival.md", 2, 1, 1),
         ("other.md", 2, 0, 2),
     ]
-    with pytest.raises(UsageError, match="there is no such list"):
-        told(kb, audits=[tmp_path / "absent.md"])
+    for name, says in (("absent.md", "there is no such list"), ("list.txt", "one of .bib, .md")):
+        with pytest.raises(UsageError, match=says):
+            told(kb, audits=[tmp_path / name])
 
 
 # The page
