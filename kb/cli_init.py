@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def init(
         f"{folder}: {count(len(done.written), 'file')} written"
         + (f", {len(done.kept)} kept" if done.kept else "")
     )
-    root = "kb" if folder == Path() else f"kb --root {folder}"
+    root = "kb" if folder == Path() else f"kb --root {shlex.quote(str(folder))}"
     say(f"next: edit {folder / 'taxonomy.yaml'}, then {root} schema --write; {root} sync; {root} build")
     return EXIT_OK
 

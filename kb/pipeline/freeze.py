@@ -183,8 +183,8 @@ def _stop_at_errors(findings: list[Finding]) -> None:
 
 
 def _kept(config: Config, names: Sequence[str]) -> list[str]:
-    """What git keeps, without caches that somebody committed; a secret stops everything."""
-    kept = [name for name in names if not _CACHE.fullmatch(name)]
+    """What git keeps, without what is deleted here and caches that somebody committed; a secret stops everything."""
+    kept = [name for name in names if not _CACHE.fullmatch(name) and os.path.lexists(config.root / name)]
     secret = [name for name in kept if _SECRET.fullmatch(name)]
     if (key := config.zotero_api_key) is not None:
         value = key.get_secret_value().encode()

@@ -189,17 +189,18 @@ def test_source_date_epoch_takes_the_place_of_the_commits_date(copy: Path) -> No
 
 
 def test_a_dirty_tree_needs_leave_and_is_told(copy: Path, tmp_path: Path) -> None:
-    """An edit or a new file is named; with --dirty the archive says that it is of no commit, and new files stay out."""
+    """What is edited, new or deleted is named; with --dirty the archive says that it is of no commit; new files stay out."""
     (copy / "stray.txt").write_text("x")
+    (copy / "templates" / "about.md.j2").unlink()
     (copy / "kb.toml").write_text((copy / "kb.toml").read_text() + "\n# more\n")
     config = load_config(copy, {})
-    with pytest.raises(UsageError, match=r"kb\.toml and 1 more: not committed"):
+    with pytest.raises(UsageError, match=r"kb\.toml and 2 more: not committed"):
         freeze(config, environ={})
     done = freeze(config, dirty=True, out=tmp_path / "dirty.zip", environ={})
-    assert sorted(done.changed) == ["kb.toml", "stray.txt"]
+    assert sorted(done.changed) == ["kb.toml", "stray.txt", "templates/about.md.j2"]
     with zipfile.ZipFile(done.path) as opened:
         top = opened.namelist()[0].partition("/")[0]
-        assert "2 files differed" in opened.read(f"{top}/README.md").decode()
+        assert "3 files differed" in opened.read(f"{top}/README.md").decode()
         assert opened.read(f"{top}/base/kb.toml").endswith(b"# more\n")
         assert f"{top}/base/stray.txt" not in opened.namelist()
 
