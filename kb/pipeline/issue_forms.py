@@ -22,7 +22,7 @@ FOLDER = ".github/ISSUE_TEMPLATE"
 FORMS = ("suggest-paper", "report-result", "wrong-label")
 MOST = 65_536  # characters of an issue's body, by GitHub's own limit
 MOST_IN_FIELD = 10_000
-_EMPTY = frozenset({"_No response_", "_no response_", "None"})
+_EMPTY = frozenset({"_No response_", "_no response_"})
 _FENCED = re.compile(r"\A(`{3,}|~{3,})[^\n]*\n(.*?)\n?\1[`~]*\s*\Z", re.S)
 
 
