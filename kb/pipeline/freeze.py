@@ -14,20 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kb import __version__
 from kb.config import Config
 from kb.errors import DataError, UsageError
 from kb.export import EXPORTS
 from kb.export.awesome import render_awesome
 from kb.export.deposit import Deposit, render_cff, render_zenodo
-from kb.pipeline.archive import MANIFEST, Content, Verified, verify_archive, write_archive
+from kb.pipeline.archive import Content, Verified, verify_archive, write_archive
 from kb.pipeline.build import build
 from kb.pipeline.check import Finding, Severity, check
 from kb.pipeline.committed import committed
+from kb.pipeline.freeze_readme import BASE, BIBLIOGRAPHY, SITE, readme
 from kb.pipeline.installed import DISTRIBUTION, constraints
 from kb.pipeline.store import Store, open_store
 
-SITE, BASE, BIBLIOGRAPHY = "site", "base", "bibliography"
 SUFFIX = ".zip"
 Progress = Callable[[str, int, int | None], None]
 # By their names; what is not told by its name is nothing that a program can know.
@@ -111,8 +110,12 @@ def freeze(
     files["CITATION.cff"] = render_cff(deposit).encode()
     files[".zenodo.json"] = render_zenodo(deposit).encode()
     files["constraints.txt"] = constraints().encode()
-    files["README.md"] = _readme(
-        store, deposit, own=_holds_kb(config.root, kept), changed=commit.changed
+    files["README.md"] = readme(
+        deposit,
+        papers=len(store.library),
+        reviews=sum(paper.review is not None for paper in store.library.values()),
+        own=_holds_kb(config.root, kept),
+        changed=len(commit.changed),
     ).encode()
     digest = write_archive(
         path, files, top=top, seconds=seconds, step=lambda done, total: progress("packing", done, total)
@@ -243,58 +246,3 @@ def _holds_kb(root: Path, kept: list[str]) -> bool:
     return f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(
         encoding="utf-8", errors="replace"
     )
-
-
-def _readme(store: Store, deposit: Deposit, *, own: bool, changed: Sequence[str]) -> str:
-    program = f"./{BASE}" if own else f"{DISTRIBUTION}=={__version__}"
-    state = (
-        f"commit `{deposit.commit}`"
-        if not changed
-        else (
-            f"a working tree after commit `{deposit.commit}`, in which {len(changed)} files differed from it"
-        )
-    )
-    reviews = sum(paper.review is not None for paper in store.library.values())
-    home = f"\nThe survey lived at <{deposit.repository}>.\n" if deposit.repository else ""
-    return f"""# {deposit.title}, frozen on {deposit.date}
-
-{len(store.library):,} papers, {reviews:,} of them with a review. Everything here was made from {state} by kb {__version__}.
-{home}
-## Read it
-
-Open `{SITE}/index.html` in a browser. No server and no network is needed.
-
-## What is inside
-
-| | |
-|---|---|
-| `{SITE}/` | the site as it was, with the same data as JSON under `{SITE}/api/v1/` |
-| `{BIBLIOGRAPHY}/` | the papers as BibTeX, BibLaTeX, CSL-JSON, RIS, CSV and as an awesome list; keys are those of the records |
-| `{BASE}/papers/` | one record a paper (YAML); `_decisions.yaml`: what people decided; `_sources/`: who named what |
-| `{BASE}/taxonomy.yaml` | the branches into which papers are sorted |
-| `{BASE}/results/`, `{BASE}/runs/` | figures that papers report, what was measured, and verdicts on claims, where there are any |
-| `{BASE}/` | everything else that git kept: settings, templates, hand-written pages, JSON Schemas |
-| `CITATION.cff`, `.zenodo.json` | how to cite this, and what a deposit says of it |
-| `constraints.txt` | the versions of all that kb {__version__} stood on |
-| `{MANIFEST}` | SHA-256 of every file |
-
-Abstracts and other people's texts are not in it, nor is the history of the repository: the page "What changed" is as it
-was that day, and a site that is built again knows only the dates of reviews.
-
-## Check it
-
-    sha256sum -c {MANIFEST}
-
-or, of the archive as a whole, `kb freeze --verify ARCHIVE`.
-
-## Build the site again
-
-With Python 3.11 or newer and a package index:
-
-    python3 -m venv venv
-    venv/bin/pip install -c constraints.txt {program}
-    venv/bin/kb --root {BASE} build      # then open {BASE}/build/site/index.html
-
-The records are plain YAML and the pages plain Markdown: `venv/bin/kb --root {BASE} build` leaves an MkDocs project in
-`{BASE}/build/.stage`, from which `mkdocs build` alone makes the same site.
-"""

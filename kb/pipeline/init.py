@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from kb import __version__
 from kb.config import load_config
 from kb.errors import UsageError
 from kb.export.markdown import escape_markdown
+from kb.pipeline.init_facets import facets_told, slug, unique
 from kb.pipeline.installed import DISTRIBUTION, constraints
 from kb.pipeline.packaged import GITHUB, files_under, packaged
 from kb.pipeline.schemas import FOLDER, schema_texts
@@ -40,46 +40,6 @@ _FILES = {
 }
 OF_KB_ITSELF = "# of kb itself"
 """In one of the first lines of a file under .github: it is about the program, and no survey gets it."""
-
-
-@dataclass(frozen=True)
-class BranchSpec:
-    id: str
-    title: str
-    description: str
-
-
-@dataclass(frozen=True)
-class FacetSpec:
-    id: str
-    title: str
-    description: str
-    branches: tuple[BranchSpec, ...]
-    single: bool = False
-
-
-_TOPIC = FacetSpec(
-    "topic",
-    "Topic",
-    "What a paper is about.",
-    (
-        BranchSpec("methods", "Methods", "New ways of doing it."),
-        BranchSpec("data", "Data and benchmarks", "What is learned from, and what is measured on."),
-        BranchSpec("analysis", "Theory and analysis", "Why it works, and where it does not."),
-        BranchSpec("applications", "Applications", "What it is used for."),
-    ),
-)
-_SCOPE = FacetSpec(
-    "scope",
-    "Scope",
-    "How close a paper is to the question of the survey.",
-    (
-        BranchSpec("core", "Core", "About the question itself."),
-        BranchSpec("adjacent", "Adjacent", "About a neighbouring question, and useful here."),
-        BranchSpec("background", "Background", "Needed to read the rest, other surveys among it."),
-    ),
-    single=True,
-)
 
 
 @dataclass(frozen=True)
@@ -165,7 +125,7 @@ def _stays_inside(folder: Path, name: str) -> None:
 def _texts(new: NewSurvey) -> dict[str, str]:
     """Every file but the schemas, by its path."""
     _check(new)
-    facets = _facets(new.facets)
+    facets = facets_told(new.facets)
     values: dict[str, Any] = {
         "title": new.title,
         "repository": new.repository,
@@ -259,58 +219,17 @@ def _slug_text(slug: str) -> str:
     return _quoted(slug) if slug in _AMBIGUOUS else slug
 
 
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"^[^a-z]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", plain))[:40].rstrip("-")
-
-
 def _names(queries: Iterable[str]) -> list[str]:
     """A name for each query, from the first words in it."""
     taken: set[str] = set()
     return [
-        _unique(
-            _slug(re.sub(r"\b(?:ti|abs|au|cat|all|co|jr|rn):|\b(?:AND|OR|ANDNOT)\b", " ", query)),
+        unique(
+            slug(re.sub(r"\b(?:ti|abs|au|cat|all|co|jr|rn):|\b(?:AND|OR|ANDNOT)\b", " ", query)),
             "query",
             taken,
         )
         for query in queries
     ]
-
-
-def _unique(slug: str, instead: str, taken: set[str]) -> str:
-    name, number = slug or instead, 2
-    while name in taken:
-        name, number = f"{slug or instead}-{number}", number + 1
-    taken.add(name)
-    return name
-
-
-def _facets(told: Sequence[str]) -> tuple[FacetSpec, ...]:
-    """The facets of "Title: Branch, Branch", and the scope of a paper, which every survey asks for."""
-    names: set[str] = {_SCOPE.id}
-    ids = {branch.id for branch in _SCOPE.branches}
-    found = []
-    for line in told:
-        title, _, rest = (part.strip() for part in line.partition(":"))
-        titles = list(dict.fromkeys(part.strip() for part in rest.split(",") if part.strip()))
-        if not title or not titles or not line.isprintable():
-            raise UsageError(
-                f"--facet: {line!r} is no facet with branches",
-                fix='such as "Task: Structure, Function, Design"',
-            )
-        branches = tuple(
-            BranchSpec(_unique(_slug(each), "branch", ids), each, f"Papers on {_inside(each)}.")
-            for each in titles
-        )
-        found.append(
-            FacetSpec(_unique(_slug(title), "facet", names), title, f"Papers by {_inside(title)}.", branches)
-        )
-    return (*(found or [_TOPIC]), _SCOPE)
-
-
-def _inside(title: str) -> str:
-    """A title in the middle of a sentence: "DNA" and "E. coli" keep their capitals."""
-    return title[0].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _sources(new: NewSurvey) -> str:

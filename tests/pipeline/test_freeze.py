@@ -179,6 +179,7 @@ def test_two_freezes_of_a_commit_are_the_same_bytes(base: Path, archive: Path, t
     assert done.sha256 == before
 
 
+@pytest.mark.slow
 def test_source_date_epoch_takes_the_place_of_the_commits_date(copy: Path) -> None:
     """https://reproducible-builds.org/specs/source-date-epoch/; nonsense in it is an error."""
     config = load_config(copy, {})
@@ -188,6 +189,7 @@ def test_source_date_epoch_takes_the_place_of_the_commits_date(copy: Path) -> No
     assert done.path.name == "a-test-survey-2027-01-15.zip"
 
 
+@pytest.mark.slow
 def test_a_dirty_tree_needs_leave_and_is_told(copy: Path, tmp_path: Path) -> None:
     """What is edited, new or deleted is named; with --dirty the archive says that it is of no commit; new files stay out."""
     (copy / "stray.txt").write_text("x")
