@@ -11,7 +11,7 @@ from kb.errors import KbError
 from kb.export.github import Code, Line, Section, as_markdown, for_github
 from kb.pipeline.sync import SyncReport
 from kb.records.candidates import CandidateState, how_to_decide
-from kb.records.models import AssignmentState
+from kb.records.models import AssignmentState, PublicationState
 from kb.sources.entry import SourceResult, Status
 
 _ANSWERED = {Status.OK: "answered", Status.EMPTY: "nothing new"}
@@ -40,11 +40,12 @@ def _counted(number: int, noun: str) -> str:
 
 def summary(report: SyncReport) -> str:
     """The sync as Markdown. Its first line is the headline."""
+    conflicts = {note for note in report.notices if note.startswith("conflict: ")}  # are decisions
     parts = (
         ("Failed or incomplete: nothing is known of what is new there", list(_failed(report)), 40),
         ("Needs a decision", list(_decisions(report)), 40),
         ("Came in", list(_came_in(report)), 100),
-        ("What happened to papers", [(note,) for note in report.notices], 60),
+        ("What happened to papers", [(note,) for note in report.notices if note not in conflicts], 60),
         ("Recognised as papers that are here", list(_recognised(report)), 30),
         ("Updated", [(Code(f"papers/{key}.yaml"),) for key in report.updated], 30),
         ("Not taken", [(problem,) for problem in report.problems], 30),
@@ -96,6 +97,8 @@ def _came_in(report: SyncReport) -> Iterator[Line]:
         by = sorted({label.source for label in paper.labels})
         where = f"{', '.join(branches)}, by {', '.join(by)}" if branches else "no branch yet"
         year = f" ({paper.year})" if paper.year else ""
+        if paper.publication_state is PublicationState.WITHDRAWN:
+            year += ", withdrawn"
         yield f"{paper.title}{year}, ", Code(f"papers/{key}.yaml"), f": {where}"
 
 

@@ -80,6 +80,7 @@ def test_what_needs_a_decision_is_told_with_the_command(both: KnowledgeBase, arx
     assert "`kb resolve almeida2025short title --mine`" in needs
     assert "Another Exit" in needs
     assert "`kb accept c-" in needs
+    assert told.count("Shortest Chains") == 1
 
 
 def test_a_sync_that_could_not_begin_is_summed_up_too(both: KnowledgeBase) -> None:
