@@ -46,13 +46,14 @@ def test_only_pagefind_may_run_webassembly(pagefind_site: Path) -> None:
 
 def test_no_page_holds_an_inline_script_style_or_handler(site: Path) -> None:
     """They would not run: whatever a page does comes from files. Data blocks are no scripts."""
-    found = set()
+    found: set[tuple[str, str, str | None]] = set()
     for path in site.rglob("*.html"):
         for element in html.fromstring(path.read_bytes()).iter(etree.Element):
-            if element.tag == "style" or (element.tag == "script" and not element.get("src")):
-                found.add((path.name, element.tag, element.get("type")))
-            named = (name for name in element.keys() if name == "style" or name.startswith("on"))  # noqa: SIM118
-            found |= {(path.name, element.tag, name) for name in named}
+            tag = str(element.tag)
+            if tag == "style" or (tag == "script" and not element.get("src")):
+                found.add((path.name, tag, element.get("type")))
+            names = [str(name) for name in element.attrib]
+            found |= {(path.name, tag, name) for name in names if name == "style" or name.startswith("on")}
     data = ("application/json", "application/ld+json")
     assert {each for each in found if each[2] not in data} == set()
     assert any(each[2] in data for each in found)

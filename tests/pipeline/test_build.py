@@ -384,7 +384,8 @@ def test_hostile_titles_stay_text_in_pages_titles_and_the_search_index(kb: Confi
     for path, text in _pages(kb):
         assert "<script>window.pwned" not in text, path
         assert "<img src=x" not in text, path
-        assert text.count("</title>") - text.count("<svg") <= 1, path
+        outside = re.sub(r"<svg\b.*?</svg>", "", text, flags=re.S)  # pictures have titles of their own
+        assert outside.count("</title>") <= 1, path
     index = json.loads((kb.build_dir / "site/search/search_index.json").read_text(encoding="utf-8"))
     for entry in index["docs"]:
         assert not re.search(r"<(?!/?(?:p|code|pre|li|ol|ul|sub|sup)>)", entry["title"] + entry["text"])
