@@ -6,9 +6,10 @@ has no line there yet is placed by the words of its title.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from kb.classify.text import Document
@@ -154,19 +155,14 @@ def paper_graph(
     if words is not None:
         places |= _places_of_others(words, places, near)
     branches = {key: directions_of(paper, taxonomy) for key, paper in papers.items()}
-    similar = {
-        key: tuple(
-            Similar(
-                other,
-                likeness,
-                _in_common(branches[key], branches[other]),
-                words.shared(key, other) if words is not None and key not in known else (),
-            )
-            for other, likeness in near.get(key, ())
-            if other in papers and _is_shown(papers[other])
-        )[:SIMILAR]
-        for key in papers
-    }
+
+    def likes(key: str) -> Iterator[Similar]:
+        for other, likeness in near.get(key, ()):
+            if other in papers and _is_shown(papers[other]):
+                common = words.shared(key, other) if words is not None and key not in known else ()
+                yield Similar(other, likeness, _in_common(branches[key], branches[other]), common)
+
+    similar = {key: tuple(islice(likes(key), SIMILAR)) for key in papers}
     cites, cited_by = _citations(papers, cited or {})
     measures, measured_by = _measured(papers, results)
     model = found.model if found and known else ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kb.errors import EXIT_DATA, EXIT_OK, EXIT_PARTIAL, EXIT_UPSTREAM, EXIT_USAGE
-from tests.pipeline.kbase import KnowledgeBase, settings
+from tests.pipeline.kbase import ArxivServer, KnowledgeBase, paper, settings
 from tests.servers import base as servers
 from tests.servers.citations import CitationsServer
 
@@ -37,9 +37,9 @@ def cited(base: KnowledgeBase, server: CitationsServer) -> KnowledgeBase:
     return base
 
 
-def configuration(url: str) -> str:
+def configuration(url: str, **others: Any) -> str:
     http = "timeout_s = 2.0\ntries = 2\nbackoff_s = 0.01\nmax_wait_s = 1.0\n"
-    return settings() + (
+    return settings(**others) + (
         f'[sources.citations]\nenabled = true\nbase_url = "{url}"\ndelay_s = 0.0\n[sources.citations.http]\n{http}'
     )
 
@@ -65,6 +65,24 @@ def test_a_sync_writes_who_cites_whom_once(cited: KnowledgeBase) -> None:
     done = cited.run("sync", "citations")
     assert (done.code, cited.tree()) == (EXIT_OK, before)
     assert "nothing new" in done.out
+
+
+def test_records_that_a_sync_brings_are_asked_about_at_once(
+    cited: KnowledgeBase, server: CitationsServer, arxiv: ArxivServer
+) -> None:
+    """Citations come last: a paper that a list and arXiv brought in the same run has its line already."""
+    names = [f"About {key}" for key in KEYS]
+    arxiv.papers = [paper(*pair) for pair in zip((*IDS, "2403.10000"), (*names, "A New Paper"), strict=True)]
+    server.cites["ARXIV:2403.10000"] = [f"ARXIV:{IDS[0]}"]
+    (cited.root / "list.md").write_text(
+        "## Short chains\n\n- [A New Paper](https://arxiv.org/abs/2403.10000)\n"
+    )
+    lists = '[[sources.lists]]\nname = "a/b"\npath = "list.md"\ncreates = true\n'
+    cited.configure(configuration(server.url, arxiv=arxiv.url) + lists)
+    done = cited.run("sync")
+    assert done.code == EXIT_OK, done.text
+    (key,) = set(cited.keys()) - set(KEYS)
+    assert lines(cited)[f"{key} semantic-scholar"] == ["almeida2024frugal"]
 
 
 def test_a_dry_run_writes_nothing(cited: KnowledgeBase) -> None:

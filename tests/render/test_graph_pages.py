@@ -13,9 +13,10 @@ from kb.link.graph import PaperGraph, paper_graph
 from kb.records.models import Paper
 from kb.records.paper_map import MapLine, PaperMap
 from kb.records.taxonomy import load_taxonomy
-from kb.render.graph_data import EDGES, PAPERS, main_direction, worth_of_branches
+from kb.render.graph_data import EDGES, PAPERS, dots_of, main_direction, worth_of_branches
 from kb.render.graph_pages import PICTURE, MapFigures
-from kb.render.map_svg import LINKED
+from kb.render.map_svg import LINKED, map_inline
+from kb.render.views import row_of
 from tests.library import HOSTILE, REPO, invent_papers
 from tests.render.kit import result, results
 from tests.render.test_pages import render
@@ -85,15 +86,15 @@ def test_the_file_stands_alone() -> None:
 
 
 def test_a_large_map_is_paths_and_no_page_of_megabytes() -> None:
-    """Above a number of papers every direction is one path: the page stays small, the data hold the titles."""
-    papers = invent_papers(LINKED + 1)
-    found = pages(*papers)
-    picture = inline(found["map.md"])
+    """Above a number of papers every direction is one path, with a dot for each paper: the page stays small."""
+    papers = {each.key: each for each in invent_papers(LINKED + 1)}
+    places = {key: (float(at % 200) - 100, float(at // 200)) for at, key in enumerate(papers)}
+    rows_ = {key: row_of(each, TAXONOMY) for key, each in papers.items()}
+    text = map_inline(dots_of(PaperGraph(places), papers, rows_, TAXONOMY), TAXONOMY, "map.md")
+    picture = inline(text)
     assert picture.findall("a") == []
-    steps = "".join(path.get("d") for path in picture.findall("path"))
-    assert steps.count("M") == len(papers)
-    assert len(found["map.md"]) < 80_000
-    assert len(rows(found)) == len(papers)
+    assert "".join(path.get("d") for path in picture.findall("path")).count("M") == len(papers)
+    assert len(text) < 40_000
 
 
 def test_a_direction_is_the_one_that_most_speaks_for() -> None:
