@@ -69,7 +69,7 @@ def predict(state: Any, file: str, words_only: bool, as_json: bool) -> int:
                 wrong += 1
                 click.echo(f"kb: {answer.problem}", err=True)
             elif answer.prediction is not None:
-                _show(answer.prediction, as_json)
+                _show(answer.prediction, as_json, relevance="relevance" in voice.classifier.words)
     _notices(voice.notices)
     return EXIT_PARTIAL if wrong else EXIT_OK
 
@@ -79,9 +79,13 @@ def _notices(lines: list[str]) -> None:
         click.echo(f"kb: {lines.pop(0)}", err=True)
 
 
-def _show(prediction: Prediction, as_json: bool) -> None:
+def _show(prediction: Prediction, as_json: bool, *, relevance: bool) -> None:
+    """Print an answer; without a relevance where nobody taught the classifier what does not belong here."""
     if as_json:
-        click.echo(json.dumps(prediction.to_data(), ensure_ascii=True))
+        data = prediction.to_data()
+        if not relevance:
+            del data["relevance"]
+        click.echo(json.dumps(data, ensure_ascii=True))
         return
     parts = [prediction.id] if prediction.id else []
     for name, facet in prediction.facets.items():
@@ -89,7 +93,8 @@ def _show(prediction: Prediction, as_json: bool) -> None:
             parts.append(f"{name} ? ({facet.reason})")
         else:
             parts.append(f"{name} {', '.join(f'{b} {p:.0%}' for b, p in facet.proposed)}")
-    parts.append(f"relevance {prediction.relevance:.0%}")
+    if relevance:
+        parts.append(f"relevance {prediction.relevance:.0%}")
     click.echo("; ".join(parts))
 
 

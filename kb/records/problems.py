@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FIXES = {
     "missing": "add the field",
-    "extra_forbidden": "remove it, or check the spelling against CONTRIBUTING.md",
+    "extra_forbidden": "remove it, or check the spelling: kb schema NAME lists the fields",
     "string_type": "write it as text in double quotes",
     "string_too_short": "write something, or leave the field out",
     "string_too_long": "shorten it",

@@ -235,7 +235,9 @@ def test_it_learns_from_labels_that_people_confirm(stranger: Stranger) -> None:
         [sys.executable, "-P", "-m", "kb", "--root", str(stranger.root), "classify", "predict", "-", "--json"],
         input=question, env=os.environ | stranger.env, cwd=stranger.root.parent, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert json.loads(lines)["task"]["branch"] == "structure-prediction"
+    told = json.loads(lines)
+    assert told["task"]["branch"] == "structure-prediction"
+    assert set(told) == {"id", "task"}  # nobody confirmed another facet, or taught what does not belong here
 
 
 def test_no_page_says_a_word_of_the_first_field(built: Path) -> None:
