@@ -86,6 +86,8 @@ def kinds(site: Path) -> dict[str, str]:
         ("claim", max(claims, key=lambda path: path.stat().st_size, default=None)),
         ("claims", site / "claims/index.html"),
         ("results", site / "results/index.html"),
+        ("bits", site / "results/bits.html"),
+        ("memory", site / "results/memory.html"),
         ("benchmark", next(iter(sorted((site / "results/benchmarks").glob("*.html"))), None)),
         ("method", next(iter(sorted((site / "results/methods").glob("*.html"))), None)),
         ("experiments", site / "experiments/index.html"),
