@@ -79,12 +79,13 @@ def test_every_kind_of_page_keeps_still_and_to_itself(
     page.add_init_script(_WATCH)
     wrong: list[str] = []
     page.on(
-        "console", lambda m: wrong.append(f"{name}: {m.text}") if m.type in {"error", "warning"} else None
+        "console", lambda m: wrong.append(f"{now[0]}: {m.text}") if m.type in {"error", "warning"} else None
     )
-    page.on("pageerror", lambda error: wrong.append(f"{name}: {error}"))
+    page.on("pageerror", lambda error: wrong.append(f"{now[0]}: {error}"))
     page.on("request", lambda r: None if urlsplit(r.url).hostname == "127.0.0.1" else wrong.append(r.url))
     moved: dict[str, Any] = {}
     for name, path in (kinds(site) | {"404": "404.html"}).items():
+        now[0] = name
         page.goto(f"{base}/{path}", wait_until="networkidle")
         shifts = page.evaluate("window.shifts")
         if sum(value for value, _ in shifts) > 0.01:
