@@ -78,6 +78,7 @@ def test_every_kind_of_page_keeps_still_and_to_itself(
     page = context.new_page()
     page.add_init_script(_WATCH)
     wrong: list[str] = []
+    now = [""]
     page.on(
         "console", lambda m: wrong.append(f"{now[0]}: {m.text}") if m.type in {"error", "warning"} else None
     )
