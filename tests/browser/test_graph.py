@@ -222,6 +222,23 @@ def test_kinds_of_edges_are_chosen(visit: Visit) -> None:
     assert not again.locator("[name=edges][value=similar]").is_checked()
 
 
+def test_a_wheel_scrolls_the_page_and_zooms_with_a_key(visit: Visit) -> None:
+    """Nobody is caught in the picture on the way down."""
+    page = open_graph(visit)
+    box = page.locator("#kb-graph-canvas").bounding_box()
+    assert box is not None
+    zoom = "window.kbGraph.cy.zoom()"
+    before = page.evaluate(zoom)
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("window.scrollY > 0")
+    assert page.evaluate(zoom) == before
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Shift")
+    page.wait_for_function(f"{zoom} > {before}")
+
+
 def test_the_graph_follows_the_dark_mode(visit: Visit) -> None:
     """Colours of nodes are those of the page's scheme."""
     page = open_graph(visit)
@@ -246,6 +263,18 @@ def test_a_phone_shows_it_whole(phone: Visit, name: str) -> None:
     """Nothing is wider than a phone of 360 pixels."""
     page = open_map(phone) if name == "map" else open_graph(phone)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("name", ["map", "graph"])
+def test_both_work_from_disk(browser: Any, site: Path, name: str) -> None:
+    """Opened as a file, where a browser fetches nothing, the pages are as they are on a server."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((site / f"{name}.html").as_uri() + "?find=efficient%20models%20survey")
+    page.locator(f"#kb-{name}-app[data-ready]").wait_for(timeout=10_000)
+    place = "#kb-map-list a" if name == "map" else "#kb-graph-of h2 a"
+    assert page.locator(place).all_inner_texts() == ["Efficient Reasoning Models: A Survey"]
+    context.close()
 
 
 @pytest.mark.parametrize("name", ["map", "graph"])

@@ -65,14 +65,16 @@
     minZoom: 0.05,
     maxZoom: 8,
     pixelRatio: papers.length > 800 ? 1 : "auto",
-    userZoomingEnabled: false, // a wheel scrolls the page; see below
   });
+  /* Cytoscape is left the fingers. A wheel scrolls the page, and zooms with a key; with Shift it turns sideways. */
   canvas.addEventListener("wheel", (event) => {
+    event.stopPropagation();
     if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return;
     event.preventDefault();
     const box = canvas.getBoundingClientRect();
-    cy.zoom({ level: cy.zoom() * (event.deltaY < 0 ? 1.25 : 0.8), renderedPosition: { x: event.clientX - box.left, y: event.clientY - box.top } });
-  }, { passive: false });
+    const factor = (event.deltaY || event.deltaX) < 0 ? 1.25 : 0.8;
+    cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: event.clientX - box.left, y: event.clientY - box.top } });
+  }, { passive: false, capture: true });
   new MutationObserver(() => cy.style(style())).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
 
   // ------------------------------------------------------------------------------------- a chosen paper

@@ -74,7 +74,7 @@
   svg.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return; // the page scrolls
     event.preventDefault();
-    zoom(event.deltaY < 0 ? 1.25 : 0.8, ...point(event));
+    zoom((event.deltaY || event.deltaX) < 0 ? 1.25 : 0.8, ...point(event)); // Shift turns it sideways
   }, { passive: false });
 
   let drag = null;
