@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -141,9 +142,9 @@ def test_every_link_within_the_site_leads_to_a_page(site: Path) -> None:
     """No link on any page is broken: its file is there."""
     missing = set()
     for path in site.rglob("*.html"):
-        for href in re.findall(r'<a [^>]*?href="([^"#?]+)', path.read_text(encoding="utf-8")):
-            parts = urlsplit(href)
-            if not parts.scheme and not parts.netloc and path.name != "404.html":
+        for href in re.findall(r'<a [^>]*?href="([^"]+)"', path.read_text(encoding="utf-8")):
+            parts = urlsplit(unescape(href))
+            if parts.path and not parts.scheme and not parts.netloc and path.name != "404.html":
                 target = (path.parent / parts.path).resolve()
                 if not (target.is_file() or (target / "index.html").is_file()):
                     missing.add((path.name, href))

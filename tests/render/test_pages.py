@@ -130,7 +130,7 @@ def test_evidence_is_folded_and_inert() -> None:
     values = {"who": Voices(lists=("someone/list",), guesses=(guess,))}
     text = render_template(make_environment(templates()), "_voices.md.j2", "index.md", **values)
     assert "\n" not in text
-    assert '<details class="kb-guess"><summary>classifier, 62% sure</summary>' in text
+    assert '<details class="kb-guess" data-search-exclude><summary>classifier, 62% sure</summary>' in text
     assert "matched: &#60;b&#62;length penalty&#60;/b&#62; &#124; x" in text
 
 

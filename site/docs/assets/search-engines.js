@@ -21,6 +21,7 @@ var kbSearchEngines = (() => {
   };
   const nodes = (found) => found.map(([text, marked]) => (marked ? mark(text) : text));
   const whole = (html) => nodes(parts(html));
+  const bare = (html) => parts(html).map(([text]) => text).join("");
 
   /* The text around the first mark; nothing where nothing is marked. */
   const around = (html) => {
@@ -55,7 +56,8 @@ var kbSearchEngines = (() => {
     const hit = (entries) => {
       const page = entries.find(({ location }) => !location.includes("#")) ?? entries[0];
       const made = ({ location, title, text }) => ({ url: new URL(location, base), title: whole(title), excerpt: around(text) });
-      const sections = entries.filter((entry) => entry !== page && entry.score > 0);
+      const named = bare(page.title);
+      const sections = entries.filter((entry) => entry !== page && entry.score > 0 && bare(entry.title) !== named);
       return { ...made(page), sections: sections.slice(0, SECTIONS).map(made) };
     };
     return async (query) => (await ask(2, query)).items.map((entries) => () => hit(entries));
