@@ -19,7 +19,9 @@ gh auth setup-git
 before=""
 if git fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2> /dev/null; then
     before=$(git rev-parse "refs/remotes/origin/$branch")
-    if git log --format=%ae "HEAD..$before" | grep -Fxqv "$bot"; then
+    who=$(git log --format='%ae%n%ce' "HEAD..$before")
+    # Not in one pipeline: a grep that ends early makes git fail, and pipefail would call that "nobody".
+    if [ -n "$who" ] && grep -Fxqv "$bot" <<< "$who"; then
         echo "::error::People have committed to $branch, and it is left as it is: merge it or delete it, then run this again"
         exit 6
     fi

@@ -169,14 +169,19 @@ def test_an_edited_issue_brings_its_pull_request_up_to_date(desk: Desk) -> None:
     assert desk.branches() == ["kb/issue-12", "main"]
 
 
-def test_what_people_committed_to_the_branch_stays(desk: Desk) -> None:
-    """The step says so and fails; the issue is answered all the same."""
+@pytest.mark.parametrize("commits", [0, 1, 60], ids=["an amended one", "one", "many"])
+def test_what_people_committed_to_the_branch_stays(desk: Desk, commits: int) -> None:
+    """The step says so and fails, however much it is."""
     issue(desk, body("suggest-paper", reference="2505.00001"))
     clone = desk.checkout("kb/issue-12")
     record = clone / "papers" / "almeida2025shorter.yaml"
     record.write_text(record.read_text() + "venue: ICML 2025\n")
-    desk.git(clone, "commit", "-qam", "A venue")
-    desk.git(clone, "push", "-q", "origin", "HEAD:kb/issue-12")
+    for number in range(commits):
+        record.write_text(f"{record.read_text()}# {number}\n")
+        desk.git(clone, "commit", "-qam", f"{number} {'x' * 2_000}")
+    if not commits:
+        desk.git(clone, "commit", "-q", "--amend", "-a", "-m", "The author stays, the committer is a person")
+    desk.git(clone, "push", "-q", "--force", "origin", "HEAD:kb/issue-12")
     tip = desk.git(desk.origin, "rev-parse", "kb/issue-12")
     read = desk.runner()
     path = desk.folder / "event.json"
