@@ -29,14 +29,17 @@ from kb.errors import EXIT_DATA, EXIT_OK, UsageError
 )
 @click.option("--dirty", is_flag=True, help="Allow what is not committed; the archive says so.")
 @click.option("--force", is_flag=True, help="Replace an archive that is there.")
+@click.option(
+    "--no-program", is_flag=True, help="Leave kb itself out (about 16 MB); the README names its version."
+)
 @json_option
 @click.pass_obj
-def freeze(state: Any, out: Path | None, verify: Path | None, dirty: bool, force: bool, as_json: bool) -> int:
+def freeze(state: Any, /, verify: Path | None, no_program: bool, as_json: bool, **told: Any) -> int:
     """Pack the survey into one dated archive that needs neither kb nor a server, for a deposit or for the last day.
 
     In it: the site, which opens from disk; everything that git keeps (records, taxonomy, decisions, results, runs, verdicts,
     schemas, settings); the bibliography in every format; CITATION.cff and .zenodo.json; a README that says how to build it
-    again; SHA-256 of every file. Never in it: abstracts, caches, and what is not committed, but for the site.
+    again, and kb itself; SHA-256 of every file. Never in it: abstracts, caches, and what is not committed, but for the site.
 
     It is a ZIP because Zenodo shows what is in one and every system opens it. The same commit gives the same bytes, with
     the same programs; the date is the commit's, or SOURCE_DATE_EPOCH. A survey in which kb check finds an error is not packed.
@@ -46,13 +49,13 @@ def freeze(state: Any, out: Path | None, verify: Path | None, dirty: bool, force
     from kb.cli_output import SyncProgress, say, say_json
 
     if verify is not None:
-        if out is not None or dirty or force:
-            raise UsageError("--verify only reads", fix="leave --out, --dirty and --force out")
+        if no_program or any(told.values()):
+            raise UsageError("--verify only reads", fix="leave the other options out")
         return _verify(verify, as_json)
     from kb.pipeline.freeze import freeze as run
 
     with SyncProgress(quiet=as_json) as progress:
-        done = run(state.config(), out=out, dirty=dirty, force=force, progress=progress)
+        done = run(state.config(), program=not no_program, progress=progress, **told)
     if as_json:
         say_json({**vars(done), "path": str(done.path)})
     else:

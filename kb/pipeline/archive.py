@@ -55,27 +55,28 @@ def write_archive(
     for name in files:
         if _ODD.search(name):
             raise DataError("has a name that no list can hold", file=ascii(name), fix="rename it")
-    date = datetime.fromtimestamp(max(seconds, _FIRST), UTC).timetuple()[:6]
     lines: list[str] = []
     with _beside(path) as stream:
         with zipfile.ZipFile(stream, "w") as archive:
             for number, name in enumerate(sorted(files), start=1):
                 data = _read(files[name])
                 lines.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-                archive.writestr(_entry(f"{top}/{name}", date), data, compresslevel=9)
+                put(archive, f"{top}/{name}", data, seconds)
                 step(number, len(files))
-            archive.writestr(_entry(f"{top}/{MANIFEST}", date), "".join(lines))
+            put(archive, f"{top}/{MANIFEST}", "".join(lines).encode(), seconds)
         stream.flush()
         os.fsync(stream.fileno())
         return _digest(stream)
 
 
-def _entry(name: str, date: tuple[int, ...]) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, (date[0], date[1], date[2], date[3], date[4], date[5]))
+def put(archive: zipfile.ZipFile, name: str, data: bytes, seconds: int) -> None:
+    """Add a file to a ZIP, the same bytes on every machine: dated `seconds` since 1970, readable by anybody."""
+    year, month, day, hour, minute, second, *_ = datetime.fromtimestamp(max(seconds, _FIRST), UTC).timetuple()
+    entry = zipfile.ZipInfo(name, (year, month, day, hour, minute, second))
     entry.create_system = 3  # as on Unix, whatever this machine is
     entry.external_attr = _MODE
     entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
+    archive.writestr(entry, data, compresslevel=9)
 
 
 def _read(content: Content) -> bytes:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kb import __version__
 from kb.config import Config
 from kb.errors import DataError, UsageError
 from kb.export import EXPORTS
@@ -23,8 +24,8 @@ from kb.pipeline.archive import Content, Verified, verify_archive, write_archive
 from kb.pipeline.build import build
 from kb.pipeline.check import Finding, Severity, check
 from kb.pipeline.committed import committed
-from kb.pipeline.freeze_readme import BASE, BIBLIOGRAPHY, SITE, readme
-from kb.pipeline.installed import DISTRIBUTION, constraints
+from kb.pipeline.freeze_readme import BASE, BIBLIOGRAPHY, PROGRAM, SITE, readme
+from kb.pipeline.installed import DISTRIBUTION, constraints, wheel
 from kb.pipeline.store import Store, open_store
 
 SUFFIX = ".zip"
@@ -70,6 +71,7 @@ def freeze(
     out: Path | None = None,
     dirty: bool = False,
     force: bool = False,
+    program: bool = True,
     environ: Mapping[str, str] = os.environ,
     progress: Progress = lambda what, done, total: None,
 ) -> Frozen:
@@ -79,6 +81,7 @@ def freeze(
         out: the archive, or the folder for it [default: build/].
         dirty: allow what is not committed; the archive says so.
         force: replace an archive that is there.
+        program: put kb itself into it, unless the survey's repository holds it anyway.
         environ: SOURCE_DATE_EPOCH, if set, is the date in the place of the commit's.
 
     Raises:
@@ -110,11 +113,13 @@ def freeze(
     files["CITATION.cff"] = render_cff(deposit).encode()
     files[".zenodo.json"] = render_zenodo(deposit).encode()
     files["constraints.txt"] = constraints().encode()
+    source, packed = _program(config.root, kept, seconds if program else None)
+    files |= packed
     files["README.md"] = readme(
         deposit,
         papers=len(store.library),
         reviews=sum(paper.review is not None for paper in store.library.values()),
-        own=_holds_kb(config.root, kept),
+        program=source,
         changed=len(commit.changed),
     ).encode()
     digest = write_archive(
@@ -239,10 +244,14 @@ def _deposit(config: Config, commit: str, date: str) -> Deposit:
     )
 
 
-def _holds_kb(root: Path, kept: list[str]) -> bool:
-    """Whether the program lies in the repository of the survey, as it does where kb grows up."""
-    if "pyproject.toml" not in kept or "kb/__init__.py" not in kept:
-        return False
-    return f'name = "{DISTRIBUTION}"' in (root / "pyproject.toml").read_text(
-        encoding="utf-8", errors="replace"
-    )
+def _program(root: Path, kept: Sequence[str], seconds: int | None) -> tuple[str, dict[str, Content]]:
+    """What pip installs kb from, and its files: none where the program lies in the survey's repository, as kb's own does."""
+    if "kb/__init__.py" in kept and "pyproject.toml" in kept:
+        told = (root / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+        if f'name = "{DISTRIBUTION}"' in told:
+            return f"./{BASE}", {}
+    made = None if seconds is None else wheel(seconds)
+    if made is None:
+        return f"{DISTRIBUTION}=={__version__}", {}
+    path = f"{PROGRAM}/{made[0]}"
+    return path, {path: made[1]}

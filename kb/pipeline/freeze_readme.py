@@ -5,24 +5,25 @@ from __future__ import annotations
 from kb import __version__
 from kb.export.deposit import Deposit
 from kb.pipeline.archive import MANIFEST
-from kb.pipeline.installed import DISTRIBUTION
 
-SITE, BASE, BIBLIOGRAPHY = "site", "base", "bibliography"
+SITE, BASE, BIBLIOGRAPHY, PROGRAM = "site", "base", "bibliography", "program"
 """The folders of an archive."""
 
 
-def readme(deposit: Deposit, *, papers: int, reviews: int, own: bool, changed: int = 0) -> str:
+def readme(deposit: Deposit, *, papers: int, reviews: int, program: str, changed: int = 0) -> str:
     """What is in an archive of this state of a survey, and how to build it again.
 
     Args:
-        own: the program lies in the survey's repository.
+        program: what pip installs kb from, such as a path in the archive.
         changed: files that differed from the commit.
     """
-    program = f"./{BASE}" if own else f"{DISTRIBUTION}=={__version__}"
     state = (
         f"commit `{deposit.commit}`"
         if not changed
         else (f"a working tree after commit `{deposit.commit}`, in which {changed} files differed from it")
+    )
+    packed = (
+        f"| `{PROGRAM}/` | kb {__version__} itself, as a wheel |\n" if program.startswith(PROGRAM) else ""
     )
     home = f"\nThe survey lived at <{deposit.repository}>.\n" if deposit.repository else ""
     return f"""# {deposit.title}, frozen on {deposit.date}
@@ -44,7 +45,7 @@ Open `{SITE}/index.html` in a browser. No server and no network is needed.
 | `{BASE}/results/`, `{BASE}/runs/` | figures that papers report, what was measured, and verdicts on claims, where there are any |
 | `{BASE}/` | everything else that git kept: settings, templates, hand-written pages, JSON Schemas |
 | `CITATION.cff`, `.zenodo.json` | how to cite this, and what a deposit says of it |
-| `constraints.txt` | the versions of all that kb {__version__} stood on |
+{packed}| `constraints.txt` | the versions of all that kb {__version__} stood on |
 | `{MANIFEST}` | SHA-256 of every file |
 
 Abstracts and other people's texts are not in it, nor is the history of the repository: the page "What changed" is as it

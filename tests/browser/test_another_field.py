@@ -30,6 +30,7 @@ from tests.servers.zotero import Library, ZoteroServer, item
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 GROUP = 77
+_INSTALL = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index")
 BRANCHES = ("structure-prediction", "function-prediction", "design")
 # Titles and words that are told apart by branch; all invented.
 _WORDS = {
@@ -73,6 +74,14 @@ class Stranger:
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
         return done.stdout + done.stderr
 
+    def where(self) -> str:
+        """Which kb it is that runs."""
+        code = "import kb; print(kb.__file__)"
+        words = [sys.executable, "-P", "-c", code]
+        return subprocess.run(
+            words, env=os.environ | self.env, check=True, capture_output=True, text=True
+        ).stdout
+
     def here(self, *words: str, code: int = 0) -> str:
         return self.kb("--root", str(self.root), *words, code=code)
 
@@ -102,18 +111,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=REPO, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        str(folder / "kb"),
-        str(wheel),
-    ]
+    install = [*_INSTALL, "--target", str(folder / "kb"), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     return folder / "kb"
 
@@ -317,8 +315,10 @@ def test_a_template_of_its_own_takes_the_place_of_ours(stranger: Stranger, built
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git here")
-def test_it_freezes_with_the_program_named_by_version(stranger: Stranger, built: Path) -> None:
-    """kb is not in its repository: the archive says which one to install."""
+def test_its_archive_holds_all_that_it_takes_to_build_it_again(
+    stranger: Stranger, built: Path, tmp_path: Path
+) -> None:
+    """kb is not in its repository, so it comes along: from what is unpacked, without git, the same home page is made."""
     who = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
     for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "begin")):
         subprocess.run(["git", *who, *words], cwd=stranger.root, check=True, capture_output=True)
@@ -330,6 +330,14 @@ def test_it_freezes_with_the_program_named_by_version(stranger: Stranger, built:
     (archive,) = (stranger.root / "build").glob("protein-language-models-*.zip")
     stranger.kb("freeze", "--verify", str(archive))
     with zipfile.ZipFile(archive) as opened:
-        top = opened.namelist()[0].partition("/")[0]
-        assert "kb-survey==" in opened.read(f"{top}/README.md").decode()
         assert not [name for name in opened.namelist() if "/.kb/" in name]
+        opened.extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    (wheel,) = (folder / "program").iterdir()
+    again = [*_INSTALL, "--target", str(tmp_path / "kb"), str(wheel)]
+    subprocess.run(again, check=True, capture_output=True)
+    heir = Stranger(tmp_path / "kb", folder / "base", {"PYTHONPATH": str(tmp_path / "kb")})
+    assert str(tmp_path / "kb") in heir.where()
+    heir.here("build")
+    home = (folder / "base/build/site/index.html").read_text(encoding="utf-8")
+    assert home == (folder / "site/index.html").read_text(encoding="utf-8")

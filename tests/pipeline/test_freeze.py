@@ -62,7 +62,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def archive(base: Path) -> Path:
-    return freeze(load_config(base, {}), environ={}).path
+    return freeze(load_config(base, {}), program=False, environ={}).path
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_every_export_has_its_file(unpacked: Path) -> None:
 
 
 def test_the_readme_says_how_to_build_it_again(unpacked: Path) -> None:
-    """Commit, date, versions; where kb is not in the repository it is installed by its version."""
+    """Commit, date, versions; without the program, the version of kb to install."""
     text = (unpacked / "README.md").read_text(encoding="utf-8")
     assert "frozen on 2026-01-31" in text
     assert "pip install -c constraints.txt kb-survey==" in text
@@ -175,7 +175,7 @@ def test_two_freezes_of_a_commit_are_the_same_bytes(base: Path, archive: Path, t
     subprocess.run(
         ["git", "clone", "-q", str(base), str(tmp_path / "clone")], check=True, capture_output=True
     )
-    done = freeze(load_config(tmp_path / "clone", {}), environ={})
+    done = freeze(load_config(tmp_path / "clone", {}), program=False, environ={})
     assert done.sha256 == before
 
 
@@ -185,7 +185,7 @@ def test_source_date_epoch_takes_the_place_of_the_commits_date(copy: Path) -> No
     config = load_config(copy, {})
     with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
         freeze(config, environ={"SOURCE_DATE_EPOCH": "tomorrow"})
-    done = freeze(config, environ={"SOURCE_DATE_EPOCH": "1800000000"})
+    done = freeze(config, program=False, environ={"SOURCE_DATE_EPOCH": "1800000000"})
     assert done.path.name == "a-test-survey-2027-01-15.zip"
 
 
@@ -198,7 +198,7 @@ def test_a_dirty_tree_needs_leave_and_is_told(copy: Path, tmp_path: Path) -> Non
     config = load_config(copy, {})
     with pytest.raises(UsageError, match=r"kb\.toml and 2 more: not committed"):
         freeze(config, environ={})
-    done = freeze(config, dirty=True, out=tmp_path / "dirty.zip", environ={})
+    done = freeze(config, dirty=True, program=False, out=tmp_path / "dirty.zip", environ={})
     assert sorted(done.changed) == ["kb.toml", "stray.txt", "templates/about.md.j2"]
     with zipfile.ZipFile(done.path) as opened:
         top = opened.namelist()[0].partition("/")[0]
@@ -272,7 +272,7 @@ def test_an_archive_that_is_there_is_not_replaced(
     assert code == 2
     assert "is there already" in err
     assert "--force" in err
-    code, out, _ = kb(capsys, "--root", str(base), "freeze", "--force")
+    code, out, _ = kb(capsys, "--root", str(base), "freeze", "--force", "--no-program")
     assert code == 0
     assert hashlib.sha256(before).hexdigest() in out
     assert archive.read_bytes() == before
@@ -316,6 +316,6 @@ def test_out_may_be_a_folder_or_a_zip(base: Path, tmp_path: Path, capsys: pytest
     code, _, err = kb(capsys, "--root", str(base), "freeze", "--out", str(tmp_path / "a.tar.gz"))
     assert code == 2
     assert "end it in .zip" in err
-    code, out, _ = kb(capsys, "--root", str(base), "freeze", "--out", str(tmp_path))
+    code, out, _ = kb(capsys, "--root", str(base), "freeze", "--no-program", "--out", str(tmp_path))
     assert code == 0
     assert PurePosixPath(out.split(":")[0]).name == "a-test-survey-2026-01-31.zip"
