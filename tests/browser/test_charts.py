@@ -75,6 +75,24 @@ def test_the_words_stay_within_the_window(phone: Visit) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
+def test_a_finger_reads_before_it_follows(browser: Any, base: str) -> None:
+    """The first touch of a mark shows its words, the second leads to its page; a touch beside it puts them away."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{base}/index.html")
+    mark = marks(page, "timeline").first
+    mark.tap()
+    page.locator(TIP).wait_for()
+    assert page.url.endswith("/index.html")
+    page.locator("#kb-p-timeline figcaption").tap(position={"x": 5, "y": 5})
+    page.locator(TIP).wait_for(state="detached")
+    mark.tap()
+    page.locator(TIP).wait_for()
+    mark.tap()
+    page.wait_for_url("**/survey/table.html?direction=*")
+    context.close()
+
+
 def test_a_filter_leaves_a_part_and_is_in_the_address(visit: Visit) -> None:
     """The page says how many are left, hides means of all, and another window shows the same."""
     page = visit.open("results/bits.html")

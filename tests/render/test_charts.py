@@ -287,7 +287,9 @@ def test_families_beyond_the_colours_share_the_last() -> None:
     known = [replace(cells(result())[0], variant=replace(cells(result())[0].variant, setting=replace(cells(result())[0].setting, family=f"f{at}"))) for at in range(9)]  # fmt: skip
     looks = Looks.of(known)
     assert [looks.series(f"f{at}") for at in range(9)] == [0, 1, 2, 3, 4, 5, 5, 5, 5]
-    assert "other families" in [key.label for key in looks.legend()]
+    labels = [key.label for key in looks.legend(dots_of(known))]
+    assert labels == ["f0", "f1", "f2", "f3", "f4", "other families", "hollow: a source reports it"]
+    assert next(key.label for key in looks.legend(dots_of(known[:1]))) == "f0"
 
 
 def test_what_is_not_known_is_not_drawn() -> None:

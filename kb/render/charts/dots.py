@@ -111,18 +111,20 @@ class Looks:
     def series(self, family: str) -> int:
         return min(self.families.index(family), SERIES - 1)
 
-    def legend(self) -> tuple[Key, ...]:
-        """Families, then how reported figures and runs differ."""
-        alone = len(self.families) <= SERIES
-        named = self.families if alone else self.families[: SERIES - 1]
-        keys = [Key(said(each), _sign(at, "kb-p-hollow"), f"m{at}") for at, each in enumerate(named)]
-        if not alone:
-            keys.append(Key("other families", _sign(SERIES - 1, "kb-p-hollow"), f"m{SERIES - 1}"))
-        return (
-            *keys,
-            Key("hollow: a source reports it", _sign(SERIES - 1, "kb-p-hollow", 0)),
-            Key("filled: a run of the harness", _sign(SERIES - 1, "kb-p-solid", 0)),
-        )
+    def legend(self, dots: Iterable[Dot]) -> tuple[Key, ...]:
+        """The families of what is drawn, then how reported figures and runs differ."""
+        drawn = {(self.series(dot.first.setting.family), dot.is_run) for dot in dots}
+        keys = []
+        for at in sorted({series for series, _ in drawn}):
+            shared = at == SERIES - 1 and len(self.families) > SERIES
+            label = "other families" if shared else said(self.families[at])
+            keys.append(Key(label, _sign(at, "kb-p-hollow"), f"m{at}"))
+        kinds = {is_run for _, is_run in drawn}
+        if False in kinds:
+            keys.append(Key("hollow: a source reports it", _sign(SERIES - 1, "kb-p-hollow", 0)))
+        if True in kinds:
+            keys.append(Key("filled: a run of the harness", _sign(SERIES - 1, "kb-p-solid", 0)))
+        return tuple(keys)
 
 
 def said(family: str) -> str:

@@ -23,7 +23,7 @@ _HALF_BIT = 0.34  # dots of one number of bits spread over twice as much
 _Y = "points"
 _HOW = (
     "Differences from full precision in points of accuracy; the scale is stretched about nought. Diamonds: means with "
-    "90 % intervals, every model and benchmark of a source counted once."
+    "90 % intervals, every model and benchmark of a source counted once. A dot shows its own interval when it is pointed at."
 )
 
 
@@ -79,7 +79,7 @@ def by_size(dots: Sequence[Dot], looks: Looks, names: Names) -> Chart | None:
         f"{_HOW} Weights alone are quantized; means are of the nearest whole bit.",
         tuple(made),
         Table(("Models", "Weights", *_MEAN_COLUMNS), tuple(rows)),
-        (*looks.legend(), _MEAN_KEY),
+        (*looks.legend(own), _MEAN_KEY),
         data=names.table(own),
         filtered=True,
     )
@@ -115,7 +115,7 @@ def by_setting(dots: Sequence[Dot], looks: Looks, names: Names) -> Chart | None:
         f"{_HOW} W4A8KV8: weights of 4 bits, activations and cache of 8; what is not named has 16.",
         tuple(made),
         Table(("Models", "Setting", *_MEAN_COLUMNS), tuple(rows)),
-        (*looks.legend(), _MEAN_KEY),
+        (*looks.legend(own), _MEAN_KEY),
         data=names.table(own),
         filtered=True,
     )

@@ -16,6 +16,7 @@
   const tip = node("div", { className: "kb-p-tip", id: "kb-p-tip", role: "tooltip", hidden: true });
   let shown = null;
   let leaving = 0;
+  let told = false; // whether what is touched now was shown before
 
   const hide = () => {
     shown?.removeAttribute("aria-describedby");
@@ -38,7 +39,7 @@
     // Beside all that can be pointed at, or the words would lie under the pointer.
     const box = (mark.querySelector(".kb-p-hit") ?? mark.lastElementChild).getBoundingClientRect();
     const left = box.left + box.width / 2 - tip.offsetWidth / 2 - frame.left;
-    const below = box.top - tip.offsetHeight - 8 < 0;
+    const below = box.top - tip.offsetHeight - 8 < 56; // the page's head stays at the top
     tip.style.left = `${Math.max(0, Math.min(left, frame.width - tip.offsetWidth))}px`;
     tip.style.top = `${below ? box.bottom - frame.top + 8 : box.top - frame.top - tip.offsetHeight - 8}px`;
   };
@@ -46,6 +47,9 @@
   tip.addEventListener("pointerleave", leave);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") hide();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest(".kb-p-m, .kb-p-tip")) hide();
   });
 
   /* One stop of the Tab key a picture; arrows lead from mark to mark, from left to right as they are written. */
@@ -65,10 +69,16 @@
     for (const panel of figure.querySelectorAll(".kb-p-panel")) stop(panel, visible(panel)[0]);
     figure.addEventListener("pointerover", (event) => {
       const mark = event.target.closest(".kb-p-m");
-      if (mark) show(mark);
+      if (!mark) return;
+      told = shown === mark;
+      show(mark);
     });
     figure.addEventListener("pointerout", (event) => {
-      if (event.target.closest(".kb-p-m")) leave();
+      if (event.pointerType !== "touch" && event.target.closest(".kb-p-m")) leave();
+    });
+    /* A finger cannot point without touching: the first touch shows the words, the second follows the link. */
+    figure.addEventListener("click", (event) => {
+      if (event.pointerType === "touch" && !told && event.target.closest("a.kb-p-m")) event.preventDefault();
     });
     figure.addEventListener("focusin", (event) => {
       const mark = event.target.closest(".kb-p-m");
