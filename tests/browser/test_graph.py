@@ -231,12 +231,12 @@ def test_a_wheel_scrolls_the_page_and_zooms_with_a_key(visit: Visit) -> None:
     before = page.evaluate(zoom)
     page.mouse.move(box["x"] + 200, box["y"] + 100)
     page.mouse.wheel(0, 200)
-    page.wait_for_function("window.scrollY > 0")
+    until(page, "() => window.scrollY > 0")
     assert page.evaluate(zoom) == before
     page.keyboard.down("Shift")
     page.mouse.wheel(0, -100)
     page.keyboard.up("Shift")
-    page.wait_for_function(f"{zoom} > {before}")
+    until(page, f"() => {zoom} > {before}")
 
 
 def test_the_graph_follows_the_dark_mode(visit: Visit) -> None:

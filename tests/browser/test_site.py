@@ -89,7 +89,7 @@ def test_pages_have_what_a_screen_reader_needs(visit: Visit, site: Path, kind: s
     )
     assert all(after <= before + 1 for before, after in pairwise(levels))
     empty = page.evaluate(
-        "[...document.querySelectorAll('article a')].filter(a => !a.innerText.trim() && !a.title && !a.ariaLabel).length"
+        "[...document.querySelectorAll('article a')].filter(a => !a.textContent.trim() && !a.title && !a.ariaLabel).length"
     )
     assert empty == 0
     ids = page.evaluate("[...document.querySelectorAll('article [id]')].map(e => e.id)")
