@@ -54,6 +54,16 @@
   for (const { value: kind } of kinds) {
     for (const [from, to] of edges[kind]) elements.push({ data: { id: `${kind}${from}-${to}`, source: String(from), target: String(to), kind } });
   }
+  /* Cytoscape is left the fingers. A wheel scrolls the page, and zooms with a key; with Shift it turns sideways.
+     This comes before Cytoscape's own listener, which would keep the page from scrolling. */
+  canvas.addEventListener("wheel", (event) => {
+    event.stopImmediatePropagation();
+    if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return;
+    event.preventDefault();
+    const box = canvas.getBoundingClientRect();
+    const factor = (event.deltaY || event.deltaX) < 0 ? 1.25 : 0.8;
+    cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: event.clientX - box.left, y: event.clientY - box.top } });
+  }, { passive: false, capture: true });
   const cy = cytoscape({
     container: canvas,
     elements,
@@ -66,15 +76,6 @@
     maxZoom: 8,
     pixelRatio: papers.length > 800 ? 1 : "auto",
   });
-  /* Cytoscape is left the fingers. A wheel scrolls the page, and zooms with a key; with Shift it turns sideways. */
-  canvas.addEventListener("wheel", (event) => {
-    event.stopPropagation();
-    if (!event.ctrlKey && !event.metaKey && !event.shiftKey) return;
-    event.preventDefault();
-    const box = canvas.getBoundingClientRect();
-    const factor = (event.deltaY || event.deltaX) < 0 ? 1.25 : 0.8;
-    cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: event.clientX - box.left, y: event.clientY - box.top } });
-  }, { passive: false, capture: true });
   new MutationObserver(() => cy.style(style())).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
 
   // ------------------------------------------------------------------------------------- a chosen paper
