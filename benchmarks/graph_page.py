@@ -90,8 +90,6 @@ def measure_page(browser: Any, base: str, name: str, runs: int) -> dict[str, Any
     """Medians over `runs` visits, each with an empty cache."""
     from scripts.screenshots import until
 
-    from scripts.screenshots import until
-
     ready, cpu, drag, wheel, cost = [], [], [], [], []
     for _ in range(runs):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
