@@ -15,12 +15,12 @@ from kb.records.claims import Origin
 from kb.render.charts.chart import Key, Table, Value, key_sign, mark
 from kb.render.charts.scale import Scale
 from kb.render.charts.style import SERIES, shape
-from kb.render.charts.svg import Element, line
+from kb.render.charts.svg import Element, element
 from kb.render.numbers import ends, signed, span
 from kb.render.places import Place, Places
 
-MOST = 700
-"""Differences that are drawn one by one; of more, those of one model, setting and kind of task in one source are averaged."""
+MOST = 600
+"""Differences that a chart shows one by one; of more, those of one model, setting and kind of task in one source are averaged."""
 TOY = "models of the harness"
 _R = 3.2
 
@@ -248,7 +248,8 @@ def whisker(x: float, reach: tuple[float | None, float | None], y: Scale) -> tup
     low, high = reach
     if low is None or high is None:
         return ()
-    return (line(x, x, y.at(max(low, y.low)), y.at(min(high, y.high)), "kb-p-reach"),)
+    bottom, top = y.at(max(low, y.low)), y.at(min(high, y.high))
+    return (element("line", class_="kb-p-reach", x1=x, x2=x, y1=bottom, y2=top),)
 
 
 def spread(number: int, wide: float) -> list[float]:

@@ -32,14 +32,13 @@ def figure(chart: Chart, here: str) -> SafeText:
     """The chart on the page `here`: key, panels, how to read it, figures, files. One block without an empty line."""
     link = link_from(here)
     ident = f"kb-p-{chart.name}"
-    wide = " kb-p-wide" if any(panel.width > 400 for panel in chart.panels) else ""
-    one = " kb-p-one" if len(chart.panels) == 1 and not wide else ""
+    one = " kb-p-one" if len(chart.panels) == 1 else ""
     filtered = ' data-filtered=""' if chart.filtered else ""
     lines = [
-        f'<figure class="kb-p{wide}{one}" id="{ident}" aria-label="{escape_attribute(chart.title)}"'
+        f'<figure class="kb-p{one}" id="{ident}" aria-label="{escape_attribute(chart.title)}"'
         f'{filtered} data-search-exclude="">',
         *_keys(chart),
-        f'<div class="kb-p-panels"{_scrolls(chart) if wide else ""}>',
+        '<div class="kb-p-panels">',
         *(
             str(write(panel_element(panel, f"{ident}-{at}"), link))
             for at, panel in enumerate(chart.panels, 1)
@@ -56,10 +55,6 @@ def figure(chart: Chart, here: str) -> SafeText:
 
 def _links(chart: Chart, link: Link) -> str:
     return "".join(f'<a href="{link(page)}">{escaped(name)}</a>, ' for name, page in chart.links)
-
-
-def _scrolls(chart: Chart) -> str:
-    return f' role="region" tabindex="0" aria-label="{escape_attribute(chart.title)}"'
 
 
 def _keys(chart: Chart) -> Iterable[str]:

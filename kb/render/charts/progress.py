@@ -14,6 +14,7 @@ from kb.render.env import count_text
 from kb.render.numbers import plain
 
 _LEFT, _ROW, _TOP = 150.0, 17.0, 22.0
+_RIGHT = 20.0  # half of "100 %" has to find room
 _LABEL = 22  # letters
 STATES = ("supported", "refuted", "contested", "inconclusive", "stale", "untested")
 
@@ -119,7 +120,7 @@ def _places(branches: Sequence[BranchView]) -> list[tuple[str, str, tuple[Entry,
 
 
 def _panel(title: str, rows: Sequence[Row], *, of_all: bool) -> Panel:
-    right = WIDTH - 10
+    right = WIDTH - _RIGHT
     most = max((sum(share.number for share in row.shares) for row in rows), default=1)
     x = Scale(0, 100, _LEFT, right) if of_all else counts_of([most], _LEFT, right)
     bottom = _TOP + _ROW * len(rows)
@@ -145,7 +146,9 @@ def _panel(title: str, rows: Sequence[Row], *, of_all: bool) -> Panel:
 
 def _bar(row: Row, whole: int, top: float, x: Scale, *, of_all: bool) -> list[Element]:
     drawn = [
-        element("rect", class_="kb-p-hit", x=_LEFT, y=top, width=WIDTH - 10 - _LEFT, height=_ROW, fill="none")
+        element(
+            "rect", class_="kb-p-hit", x=_LEFT, y=top, width=WIDTH - _RIGHT - _LEFT, height=_ROW, fill="none"
+        )
     ]
     done = 0.0
     for share in row.shares:

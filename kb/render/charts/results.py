@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kb.link.cells import Cell
 from kb.render.charts.chart import Chart
 from kb.render.charts.dots import SIZE_CLASSES, Looks, Names, dots_of, quantized, said, size_class
-from kb.render.charts.drops import by_setting, by_size, by_task
+from kb.render.charts.drops import by_setting, by_size, by_task, weights_only
 from kb.render.charts.filters import Choice, Filter
 from kb.render.charts.memory import memory
 from kb.render.charts.sizes import size_decides, turning_point
@@ -20,14 +20,16 @@ def result_charts(found: Findings, places: Places) -> tuple[list[tuple[str, Char
     cells = quantized(found.effects)
     if not cells:
         return [], ()
-    looks, dots = Looks.of(cells), dots_of(cells)
+    looks = Looks.of(cells)
+    weights = dots_of([cell for cell in cells if weights_only(cell)])
+    others = dots_of([cell for cell in cells if not weights_only(cell)])
     names = Names(places, cells, looks)
     turning = turning_point(found)
     made = [
         (CONTRADICTIONS, size_decides(turning) if turning else None),
-        (BITS, by_size(dots, looks, names)),
-        (BITS, by_task(dots)),
-        (BITS, by_setting(dots, looks, names)),
+        (BITS, by_size(weights, looks, names)),
+        (BITS, by_task(weights)),
+        (BITS, by_setting(others, looks, names)),
         (MEMORY, memory(cells, places)),
     ]
     return [(page, chart) for page, chart in made if chart], _filters(cells, looks, names)

@@ -145,7 +145,9 @@ def _side(side: Side, left: float, right: float, y: Scale) -> Element:
         drawn.append(element("rect", class_="kb-p-band", x=left, y=top, width=wide, height=tall))
     drawn.append(line(left, right, at, at, "kb-p-reach"))
     drawn.append(
-        words(left, max(top - 4, _AREA.top + 12), f"mean {signed(side.estimate.value)}", "kb-p-label")
+        words(
+            left, max(top - 4, _AREA.top + 12), f"mean {signed(side.estimate.value)}", "kb-p-label kb-p-over"
+        )
     )
     return mark(_side_said(side), *drawn, style="kb-p-ink")
 

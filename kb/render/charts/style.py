@@ -23,7 +23,7 @@ FILE_STYLE = (
     ".kb-p-solid{fill:currentColor}.kb-p-reach{stroke:currentColor;stroke-width:1.4}.kb-p-dot .kb-p-reach{display:none}"
     ".kb-p-thread{fill:none;stroke:currentColor;stroke-width:1.3}.kb-p-bar{stroke:currentColor;stroke-width:.8}"
     ".kb-p-part{fill:currentColor;fill-opacity:.22}.kb-p-band{fill:currentColor;fill-opacity:.14;stroke:none}"
-    ".kb-p-ink{color:#1b1f24}.kb-p-margin{color:#c2410c;stroke-width:1.2}"
+    ".kb-p-over{paint-order:stroke;stroke:#fff;stroke-width:2.5px}.kb-p-ink{color:#1b1f24}.kb-p-margin{color:#c2410c;stroke-width:1.2}"
     ".kb-p-box{fill:#eef3fb;stroke:#3f6fb5}.kb-p-leaf{fill:#f6f6f3;stroke:#a9a99c}.kb-p-edge{fill:none;stroke:#7f8a99}"
     + "".join(f".kb-p-{at}{{color:{colour}}}" for at, colour in enumerate(LIGHT))
 )
