@@ -124,6 +124,8 @@ def sync(
                 )
                 report.results.append(result)
                 report.files_changed += changed
+                if not dry_run:
+                    write_log(config, "sync", [_outcome(result, _now())])
                 done(result)
         return report
 
@@ -354,20 +356,8 @@ def _diff(store: Store, plan: Plan) -> str:
 
 
 def _log(report: SyncReport, plan: Plan) -> list[dict[str, Any]]:
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    rows: list[dict[str, Any]] = [
-        {
-            "time": when,
-            "source": r.source,
-            "status": r.status.value,
-            "entries": len(r.entries),
-            "requests": r.requests,
-            "missing": list(r.missing),
-            "problems": [str(p) for p in r.problems],
-            "error": str(r.error) if r.error else None,
-        }
-        for r in report.results
-    ]
+    when = _now()
+    rows: list[dict[str, Any]] = [_outcome(result, when) for result in report.results]
     rows += [
         {"time": when, "match": ref, "paper": key, "reason": match.reason, "score": match.score}
         for ref, key, match in plan.matches
@@ -376,3 +366,20 @@ def _log(report: SyncReport, plan: Plan) -> list[dict[str, Any]]:
         {"time": when, "created": report.created, "updated": report.updated, "problems": report.problems}
     )
     return rows
+
+
+def _outcome(result: SourceResult, when: str) -> dict[str, Any]:
+    return {
+        "time": when,
+        "source": result.source,
+        "status": result.status.value,
+        "entries": len(result.entries),
+        "requests": result.requests,
+        "missing": list(result.missing),
+        "problems": [str(problem) for problem in result.problems],
+        "error": str(result.error) if result.error else None,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from shlex import quote
 
 from kb.config import Config
 from kb.errors import DataError, KbError
@@ -19,7 +20,7 @@ from kb.pipeline.git import Git
 from kb.pipeline.week_models import Notice, Trouble
 from kb.reconcile.rows import source_file
 from kb.records.files import read_regular
-from kb.sources.entry import Status
+from kb.sources.entry import CITATIONS, Status
 
 _READ = frozenset({Status.OK.value, Status.EMPTY.value})
 
@@ -67,6 +68,8 @@ def stale_sources(config: Config, log: SyncLog, today: str) -> Iterator[Notice]:
     sources = config.settings.sources
     asked = {"zotero": sources.zotero.enabled and sources.zotero.group, "arxiv": sources.arxiv.enabled}
     names = [name for name, on in asked.items() if on]
+    if sources.citations.enabled:  # its file is papers/_citations.jsonl, which may be right for years
+        names.append(CITATIONS)
     names += [f"awesome_list:{each.name}" for each in sources.lists if each.url or each.path]
     folder = config.sources_dir.relative_to(config.root).as_posix()
     changed = Git(config.root).last_days(folder)
@@ -76,7 +79,7 @@ def stale_sources(config: Config, log: SyncLog, today: str) -> Iterator[Notice]:
         age = _days(day, today)
         if age is None or age > config.settings.week.stale_days:
             why = f"last read {day}, {age} days ago" if age is not None else "was never read"
-            yield Notice(kind="source", name=name, why=why, do=f"kb sync {name.split(':', 1)[-1]}")
+            yield Notice(kind="source", name=name, why=why, do=f"kb sync {quote(name.split(':', 1)[-1])}")
 
 
 def _days(day: str, today: str) -> int | None:
@@ -105,7 +108,7 @@ def stale_runs(config: Config) -> Iterator[Notice]:
         if why := _stale_run(run, parts, versions):
             do = f"kb eval run again, with the settings of runs/{run.id}/manifest.json"
             if run.state == COMPLETE:
-                do = f"kb eval reproduce {run.id}"
+                do = f"kb eval reproduce {quote(run.id)}"
             yield Notice(kind="run", name=run.id, why=why, do=do)
     there = {run.id for run in runs if run.state != RUNNING}
     for path in sorted((config.root / "experiments").glob("*.yaml")):
@@ -117,7 +120,7 @@ def stale_runs(config: Config) -> Iterator[Notice]:
             continue
         if missing:
             why = f"{len(missing)} of its runs are not there, such as {missing[0]}"
-            yield Notice(kind="grid", name=name, why=why, do=f"kb eval sweep {name}")
+            yield Notice(kind="grid", name=name, why=why, do=f"kb eval sweep {quote(name)}")
 
 
 def _stale_run(run: Run, parts: RealParts, versions: dict[str, str | None]) -> str | None:

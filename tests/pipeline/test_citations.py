@@ -61,6 +61,8 @@ def test_a_sync_writes_who_cites_whom_once(cited: KnowledgeBase) -> None:
     done = cited.run("sync", "citations")
     assert (done.code, lines(cited)) == (EXIT_OK, FOUND), done.text
     assert "2 came" in done.out
+    log = (cited.root / ".kb" / "log" / "sync.jsonl").read_text().splitlines()
+    assert ("citations", "ok") in {(row.get("source"), row.get("status")) for row in map(json.loads, log)}
     before = cited.tree()
     done = cited.run("sync", "citations")
     assert (done.code, cited.tree()) == (EXIT_OK, before)
