@@ -13,8 +13,10 @@ import pytest
 from kb import cli
 from kb.config import load_config
 from kb.errors import UsageError
+from kb.pipeline.build import build
 from kb.pipeline.check import check
 from kb.pipeline.init import OF_KB_ITSELF, NewSurvey, github_files, init
+from kb.pipeline.survey import survey
 from kb.records.taxonomy import load_taxonomy
 from tests.library import HOSTILE
 
@@ -106,6 +108,16 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, new: NewSurvey, said: str) -
     assert not (tmp_path / "new").exists()
 
 
+def test_it_builds_before_its_first_paper(tmp_path: Path) -> None:
+    """A site with every branch, and no fault in it; LaTeX, too."""
+    init(tmp_path, FULL)
+    config = load_config(tmp_path, {})
+    assert build(config).problems == ()
+    for branch in load_taxonomy(config.taxonomy_path).branches:
+        assert (tmp_path / "build/site/branches" / f"{branch}.html").is_file()
+    assert survey(config).pack.papers == 0
+
+
 # What is there
 
 
@@ -165,6 +177,8 @@ def test_workflows_come_along_unless_they_are_not_wanted(tmp_path: Path) -> None
     for name, text in github_files().items():
         assert (tmp_path / "a" / name).read_text(encoding="utf-8") == text
         assert OF_KB_ITSELF not in text[:200]
+    assert {".github/actions/setup-kb/action.yml", ".github/workflows/check.yml"} <= github_files().keys()
+    assert ".github/workflows/program.yml" not in github_files()
     assert not (tmp_path / "b" / ".github").exists()
 
 
