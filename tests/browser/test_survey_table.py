@@ -77,7 +77,7 @@ FILTERS: dict[str, Any] = {
     "review=written": lambda p: p["review"] in {"done", "draft"},
     "review=done": lambda p: p["review"] == "done",
     "review=-": lambda p: p["review"] not in {"done", "draft"},
-    "verdict=refuted": lambda p: "refuted" in (p["verdicts"] or {}),
+    "verdict=untested": lambda p: "untested" in (p["verdicts"] or {}),
     "find=dvorak": lambda p: any("Dvořák" in name for name in p["authors"]),
     "find=SURVEY+%22efficient+reasoning%22": lambda p: p["title"] == "Efficient Reasoning Models: A Survey",
 }
