@@ -34,14 +34,14 @@ from benchmarks.survey_table import WATCH, plain_table  # noqa: E402
 from kb.pipeline.figures import readme_with_figures  # noqa: E402
 from scripts.screenshots import FLAGS, chromium, serve, until  # noqa: E402
 
-# Each in a process of its own, which prints seconds, and its peak memory and that of the programs it ran in MiB.
+# Each in a process of its own, which prints seconds (those of the programs it ran included) and its peak memory in MiB.
 _MEASURED = """
 import json, resource, sys, time
 start = time.monotonic()
 {work}
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(json.dumps({{"wall_s": time.monotonic() - start, "cpu_s": sum(u.ru_utime + u.ru_stime for u in used),
-    "peak_mib": used[0].ru_maxrss / 1024, "child_mib": used[1].ru_maxrss / 1024}}))
+    "peak_mib": used[0].ru_maxrss / 1024}}))
 """
 _KB = _MEASURED.format(
     work="""
@@ -243,7 +243,7 @@ def main() -> None:
         "visits, each with an empty cache, in turn; invented\nrecords; nothing is compressed on the way. The plain site has the "
         "same Markdown pages, Material's own search and a\nMarkdown table of the papers. First search result: from opening the "
         "page, with the words typed as soon as its scripts\nrun; Material starts to fetch its index before that, kb at that moment. "
-        f"Pagefind itself takes {max(row['kb']['child_mib'] for row in rows):.0f} MiB at most.{busy}"
+        f"Peak memory is that of the building program.{busy}"
     )
     path = HERE / "README.md"
     path.write_text(
