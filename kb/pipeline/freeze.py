@@ -103,8 +103,10 @@ def freeze(
     progress("checking", 0, None)
     _stop_at_errors(check(config))
     kept = _kept(config, commit.files)
+    progress("checking", 1, 1)
     progress("building the site", 0, None)
     index = build(config).index
+    progress("building the site", 1, 1)
     store = open_store(config)
     files: dict[str, Content] = {f"{BASE}/{name}": config.root / name for name in kept}
     files |= {f"{SITE}/{name}": file for name, file in _site(index.parent).items()}
