@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from kb.errors import DataError
 from kb.reconcile.fold import SCALARS, SETS, Fields, fields_of, is_prose, same
 from kb.reconcile.rows import digest, is_digest
+from kb.records.candidates import Name
 from kb.records.files import read_utf8
 from kb.records.models import Paper
 
@@ -25,8 +26,8 @@ class Conflict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    paper: str
-    field: str
+    paper: Name
+    field: Name
     ours: Any
     theirs: Any
 
@@ -165,13 +166,16 @@ def load_conflicts(folder: Path) -> tuple[Conflict, ...]:
     path = folder / "_conflicts.jsonl"
     if not path.exists():
         return ()
-    try:
-        lines = read_utf8(path).split("\n")  # a value may hold other line breaks
-        return tuple(Conflict.model_validate_json(line) for line in lines if line)
-    except ValidationError as error:
-        raise DataError(
-            error.errors()[0]["msg"], file=path, fix="kb writes this file; restore it from git"
-        ) from None
+    found = []
+    for number, line in enumerate(read_utf8(path).split("\n"), start=1):  # a value may hold other line breaks
+        if not line:
+            continue
+        try:
+            found.append(Conflict.model_validate_json(line))
+        except ValidationError as error:
+            message, fix = error.errors()[0]["msg"], "kb writes this file; restore it from git"
+            raise DataError(message, file=path, line=number, fix=fix) from None
+    return tuple(found)
 
 
 def render_conflicts(conflicts: Iterable[Conflict]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kb.errors import DataError
 from kb.records.files import read_if_there
@@ -21,12 +22,16 @@ class CandidateState(StrEnum):
     SUSPICIOUS = "suspicious"  # may be a paper that is here already; a person decides
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""A word that people paste into a command: it can be neither an option nor anything to a shell."""
+
+
 class Candidate(BaseModel):
     """A work that waits. `id` stays the same as long as the sources name the work in the same way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+    id: Name
     state: CandidateState
     title: str | None = None
     authors: tuple[str, ...] = ()
@@ -35,7 +40,7 @@ class Candidate(BaseModel):
     published: str | None = None
     seen_in: tuple[str, ...] = ()  # "source entry_id"
     reason: str
-    like: tuple[str, ...] = ()  # keys of records that it may be the same as
+    like: tuple[Name, ...] = ()  # keys of records that it may be the same as
 
 
 def load_candidates(path: Path) -> tuple[Candidate, ...]:

@@ -528,21 +528,21 @@ def hostile(kb: Repository) -> Repository:
         "papers/_candidates.jsonl",
         *(
             {
-                "id": f"c-{text}",
+                "id": f"c-{number}",
                 "state": state,
                 "title": text,
                 "reason": text,
                 "seen_in": ["x 1"],
                 "like": ["a2025a"],
             }
-            for text in EVIL
+            for number, text in enumerate(EVIL)
             for state in ("candidate", "suspicious")
         ),
     )
     write(
         kb,
         "papers/_sources/_conflicts.jsonl",
-        *({"paper": "a2025a", "field": text, "ours": text, "theirs": text} for text in EVIL),
+        *({"paper": "a2025a", "field": "venue", "ours": text, "theirs": text} for text in EVIL),
     )
     write(
         kb,
@@ -586,6 +586,27 @@ def test_nothing_on_the_page_is_markup(hostile: Repository, tmp_path: Path) -> N
     assert "<script>window.pwned=1</script>" in shown
     assert "@\u200beveryone" in shown  # GitHub would tell them
     assert "@everyone" not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["c; touch pwned", "$(touch pwned)", "a\nb", "--all", "`id`", "it's", "c-1\n"]
+)
+@pytest.mark.parametrize("where", ["id", "like", "field", "paper"])
+def test_commands_can_be_pasted(base: KnowledgeBase, name: str, where: str) -> None:
+    """What commands name is a word and nothing else: a queue or a list of conflicts that holds more is refused, in one line."""
+    write_paper(base, "a2025b")
+    (base.root / "papers" / "_sources").mkdir()
+    waiting = {"id": "c-1", "state": "suspicious", "reason": "r", "seen_in": ["x 1"], "like": ["a2025b"]}
+    conflict = {"paper": "a2025b", "field": "venue", "ours": "x", "theirs": "y"}
+    waiting |= {"id": name} if where == "id" else {"like": [name]} if where == "like" else {}
+    conflict |= {where: name} if where in conflict else {}
+    (base.root / "papers" / "_candidates.jsonl").write_text(json.dumps(waiting) + "\n")
+    (base.root / "papers" / "_sources" / "_conflicts.jsonl").write_text(json.dumps(conflict) + "\n")
+    for words in (("week",), ("check",), ("week", "--json")):
+        out = base.run(*words)
+        assert (out.code, out.err.count("\n") <= 1) == (3, True)
+        assert "jsonl:1" in out.text
+        assert "touch pwned" not in out.text
 
 
 def test_json_is_as_the_schema_says(hostile: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ CANDIDATES = st.builds(
     authors=st.lists(TEXT, max_size=2).map(tuple),
     identifiers=st.dictionaries(st.sampled_from(["arxiv_id", "doi"]), TEXT, max_size=2),
     reason=TEXT,
-    like=st.lists(TEXT, max_size=2).map(tuple),
+    like=st.lists(st.from_regex(r"[a-z]{1,8}[0-9]{4}[a-z]{1,8}", fullmatch=True), max_size=2).map(tuple),
 )
 
 
