@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kb.pipeline.build import BuildReport
     from kb.pipeline.check import Finding
     from kb.pipeline.findings import Change
-    from kb.pipeline.sync import SyncReport
+    from kb.pipeline.sync_report import SyncReport
     from kb.records.candidates import Candidate
     from kb.records.models import Paper
 

@@ -13,7 +13,7 @@ from kb.cli_parts import examples, json_option, say, say_json
 from kb.errors import EXIT_OK, KbError
 
 if TYPE_CHECKING:
-    from kb.pipeline.sync import SyncReport
+    from kb.pipeline.sync_report import SyncReport
 
 
 @click.command(

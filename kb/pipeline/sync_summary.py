@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kb.errors import KbError
 from kb.export.github import Code, Line, Section, as_markdown, for_github
-from kb.pipeline.sync import SyncReport
+from kb.pipeline.sync_report import SyncReport
 from kb.records.candidates import CandidateState, how_to_decide
 from kb.records.models import AssignmentState, PublicationState
 from kb.sources.entry import SourceResult, Status

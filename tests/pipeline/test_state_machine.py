@@ -25,7 +25,8 @@ from kb.config import Config, Settings
 from kb.errors import UpstreamError, UsageError
 from kb.pipeline import edit
 from kb.pipeline.store import Store, open_store
-from kb.pipeline.sync import SyncReport, sync
+from kb.pipeline.sync import sync
+from kb.pipeline.sync_report import SyncReport
 from kb.sources.entry import (
     EntryAuthor,
     Heading,
