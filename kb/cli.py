@@ -20,8 +20,8 @@ from kb.cli_classify import classify
 from kb.cli_decide import accept, candidates, different, reject, resolve, same, unmerge
 from kb.cli_eval import eval_
 from kb.cli_export import export
-from kb.cli_github import diff, from_issue
 from kb.cli_freeze import freeze
+from kb.cli_github import diff, from_issue
 from kb.cli_graph import graph
 from kb.cli_init import init
 from kb.cli_parts import Sections, examples, json_option, say, say_json

@@ -265,7 +265,9 @@ def _judged(state: Any, quiet: bool) -> list[Judged]:
     with SyncProgress(quiet=quiet) as progress:
         judged = run.judge_all(state.config(), progress=lambda done, total: progress("claims", done, total))
     if not judged:
-        raise UsageError("no record has a claim", fix="write some into a record: kb schema paper shows their fields")
+        raise UsageError(
+            "no record has a claim", fix="write some into a record: kb schema paper shows their fields"
+        )
     return judged
 
 

@@ -223,7 +223,7 @@ def _carry_out(
             tree = trees.new()
         if plan.before is None:
             run_mkdocs(folder / "mkdocs.yml", tree)
-        if pagefind is not None:  # it makes its index of all pages at once, in a fraction of the time that MkDocs takes
+        if pagefind is not None:  # of all pages at once, in a fraction of the time that MkDocs takes
             write_index(tree, pagefind)
         trees.publish(Built(tree, plan.stamp, plan.files, verdicts))
     except BaseException:

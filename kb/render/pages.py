@@ -31,10 +31,10 @@ from kb.render.escape import SafeText, escape_text
 from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
 from kb.render.findings import Findings, Judgement
-from kb.render.issue_links import issue_url
 from kb.render.from_disk import twin
 from kb.render.graph_pages import PICTURE as MAP_FILE
 from kb.render.graph_pages import MapFigures, add_graph
+from kb.render.issue_links import issue_url
 from kb.render.needs_work import open_work
 from kb.render.picture_pages import Exhibit, add_pictures
 from kb.render.places import Places

@@ -140,7 +140,15 @@ def test_the_index_names_every_file(site: dict[str, str]) -> None:
     assert named | rest == {path for path in site if path.startswith("api/v1/")}
     counts = {of(file["path"]): file["entries"] for file in index["files"]}
     branches = len(load_taxonomy(REPO / "taxonomy.yaml").branches)
-    assert counts == {"papers": 14, "taxonomy": branches, "results": 2, "claims": 2, "runs": 1, "changes": 1, "graph": 0}
+    assert counts == {
+        "papers": 14,
+        "taxonomy": branches,
+        "results": 2,
+        "claims": 2,
+        "runs": 1,
+        "changes": 1,
+        "graph": 0,
+    }
     assert all(feed["path"] in site for feed in index["feeds"])
 
 
