@@ -585,8 +585,14 @@ def test_an_empty_base_has_its_pages() -> None:
 
 
 def test_the_tree_has_every_branch_with_both_counts() -> None:
-    """Folded lists of links: confirmed papers apart from all."""
-    text = site(paper(labels=[LABEL]))["taxonomy.md"]
+    """Folded lists of links, and the picture: confirmed papers apart from all."""
+    pages = site(paper(labels=[LABEL]))
+    text = pages["taxonomy.md"]
+    said = [
+        "".join(each.itertext()) for each in parse(pages["figures/taxonomy-direction.svg"]).iter(f"{SVG}text")
+    ]
+    assert "Shorter (1, 1 confirmed)" in said
+    assert "Smaller (0)" in said
     assert re.search(r'branches/shorter/rl\.html">[^<]+</a>\s*<span[^>]*>1 paper, 1 confirmed', text)
     assert text.count("<details") == text.count("</details>")
     assert text.count("<li>") == text.count("</li>") == text.count('href="branches/')

@@ -103,7 +103,7 @@ def taxonomy_tree(facet: FacetView) -> Chart:
     return Chart(
         f"taxonomy-{facet.id}",
         f"Taxonomy: {facet.title}",
-        "A branch's papers in parentheses, those of its sub-branches included.",
+        "A branch's papers in parentheses, those of its sub-branches included, and how many of them a person confirmed there.",
         (tree_panel(root, facet.title),),
         Table(("Branch", "papers", "confirmed"), tuple(_lines(facet.branches))),
         across=1,
@@ -112,9 +112,9 @@ def taxonomy_tree(facet: FacetView) -> Chart:
 
 def _node(branch: BranchView) -> Node:
     said = f"{branch.title}: {count_text(branch.total, 'paper')}, {branch.confirmed} confirmed"
-    return Node(
-        f"{branch.title} ({branch.total:,})", tuple(map(_node, branch.children)), page=branch.page, said=said
-    )
+    sure = f", {branch.confirmed:,} confirmed" if branch.confirmed else ""
+    text = f"{branch.title} ({branch.total:,}{sure})"
+    return Node(text, tuple(map(_node, branch.children)), page=branch.page, said=said)
 
 
 def _lines(branches: Iterable[BranchView]) -> Iterator[tuple[str | float, ...]]:
