@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from kb.config import SiteSettings
 from kb.render.charts.pictures import Pictures
-from kb.render.finding_pages import Add
 from kb.render.findings import BITS, MEMORY
 
 PAGE = "pictures.md"
@@ -28,7 +27,7 @@ class Exhibit:
 
 
 def add_pictures(
-    add: Add,
+    add: Callable[..., None],
     put: Callable[[str, str], None],
     pictures: Pictures,
     settings: SiteSettings,
@@ -37,6 +36,7 @@ def add_pictures(
     """The pages of pictures that there are, and the pictures as files.
 
     Args:
+        add: makes a page: path, template, values.
         put: adds a file that is no page.
         others: for the gallery, pictures that stand elsewhere already.
     """
