@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.screenshots import until
+from scripts.screenshots import kinds, until
 from tests.browser.conftest import PHONE, Visit
 from tests.library import HOSTILE
 
@@ -190,6 +190,7 @@ def disk(browser: Any) -> Iterator[Any]:
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda m: wrong.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url))
     yield page
     context.close()
@@ -228,3 +229,11 @@ def test_the_table_of_papers_works_from_disk(disk: Any, site: Path) -> None:
     with disk.expect_download() as download:
         disk.locator("[data-action=bibtex]").click()
     assert "liu2025quantization" in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def test_no_kind_of_page_breaks_on_disk(disk: Any, site: Path) -> None:
+    """Every kind of page is shown without a word in the console, and nothing is asked of a host."""
+    for path in kinds(site).values():
+        disk.goto((site / path).as_uri())
+        disk.wait_for_load_state("networkidle")
+        assert disk.locator("h1").first.is_visible()

@@ -311,7 +311,7 @@ def test_the_page_has_no_script_of_its_own_inside(site: Path) -> None:
     """The article loads its scripts from files: none is written into it, nor a handler into an attribute."""
     text = (site / PAGE).read_text(encoding="utf-8")
     article = text.split("<article", 1)[1].split("</article>", 1)[0]
-    assert article.count("<script") == article.count('<script src="../assets/') == 4
+    assert article.count("<script") == article.count('<script src="../assets/') == 5
     assert " on" not in "".join(
         part.split(">")[0] for part in article.split("<")[1:] if " on" in part.split(">")[0]
     )

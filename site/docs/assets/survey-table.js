@@ -13,7 +13,7 @@
 
   let data;
   try {
-    data = await kbJson(app.dataset.papers);
+    data = await (kb.data ?? kbJson(app.dataset.papers));
   } catch {
     const link = Object.assign(document.createElement("a"), { href: `${root}taxonomy.html`, textContent: "by branch" });
     status.replaceChildren("The papers could not be loaded. They also stand in plain tables ", link, ".");
