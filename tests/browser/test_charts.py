@@ -131,6 +131,20 @@ def test_a_key_switches_its_marks_off(visit: Visit) -> None:
     assert page.locator("#kb-p-drop-bits a.kb-p-m:not(.kb-p-off)").count() > 0
 
 
+def test_a_family_of_models_is_switched_off_with_its_line(visit: Visit) -> None:
+    """On the page of memory, which has keys and no form; another window shows the same."""
+    page = visit.open("results/memory.html")
+    lines = page.locator("#kb-p-memory g:not(.kb-p-off) > .kb-p-thread")
+    every, drawn = marks(page, "memory").count(), lines.count()
+    page.locator("#kb-p-memory .kb-p-keys button").first.click()
+    page.wait_for_url("**?without=m0")
+    assert 0 < marks(page, "memory").count() < every
+    assert lines.count() < drawn
+    page.reload()
+    page.locator("#kb-p-memory button[aria-pressed='false']").wait_for()
+    assert 0 < marks(page, "memory").count() < every
+
+
 def test_an_address_asks_for_nothing_that_is_not_there(visit: Visit) -> None:
     """What anybody may write into it is ignored unless the page itself offers it."""
     page = visit.open("results/bits.html?benchmark=%3Cimg%20src%3Dx%3E&without=%22%5D,x&size=9")
