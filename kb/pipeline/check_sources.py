@@ -143,5 +143,6 @@ def citations_name_records(store: Store) -> Iterator[Found]:
         yield Found(error.message, fix=error.fix, file=f"papers/{CITATIONS_FILE}")
         return
     named = {key for (_, paper), keys in cited.items() for key in (paper, *keys)}
-    for key in sorted(named - store.library.keys()):
+    merged = {each.gone for each in store.decisions.merged}
+    for key in sorted(named - store.library.keys() - merged):
         yield warn(f"{key} is no record", fix="kb sync citations", file=f"papers/{CITATIONS_FILE}")

@@ -8,7 +8,8 @@ from dataclasses import replace
 from kb.config import Config
 from kb.errors import KbError, UsageError
 from kb.pipeline.store import open_library
-from kb.records.citations import FILE, Cited, load_citations, render_citations
+from kb.records.citations import FILE, Cited, followed, load_citations, render_citations
+from kb.records.decisions import load_decisions
 from kb.records.files import write_atomic
 from kb.records.models import Paper
 from kb.sources.entry import CITATIONS, Known, Progress, Source, SourceResult, Status
@@ -28,7 +29,7 @@ def ask_citations(
         DataError: the records do not load, or the file that kb made is damaged.
     """
     papers = open_library(config)
-    cited = load_citations(config.papers_dir)
+    cited = known_citations(config)
     known = Known(
         records={key: paper.identifiers.by_kind() for key, paper in papers.items()},
         cites={key: keys for (name, key), keys in cited.items() if name == SOURCE},
@@ -44,6 +45,16 @@ def ask_citations(
     found = renewed(cited, result, papers)
     told = f"{result.summary}; {_difference(cited, found)}" if result.summary else _difference(cited, found)
     return replace(result, summary=told), 0 if dry_run else write_citations(config, found)
+
+
+def known_citations(config: Config) -> Cited:
+    """What the file says, of records as they are merged now.
+
+    Raises:
+        DataError: the file is damaged, or papers/_decisions.yaml is.
+    """
+    merged = {each.gone: each.into for each in load_decisions(config.decisions_path).merged}
+    return followed(load_citations(config.papers_dir), merged)
 
 
 def renewed(cited: Cited, result: SourceResult, papers: Mapping[str, Paper]) -> Cited:
@@ -73,7 +84,7 @@ def add_bibliography(config: Config, key: str, cited_keys: Iterable[str], source
     papers = open_library(config)
     if key not in papers:
         raise UsageError(f"--cited-by: {key!r} is no record", fix="kb list WORDS finds its key")
-    cited = load_citations(config.papers_dir)
+    cited = known_citations(config)
     both = {*cited.get((source, key), ()), *cited_keys}
     return write_citations(config, between({**cited, (source, key): tuple(sorted(both))}, papers))
 

@@ -16,10 +16,10 @@ from kb.link.graph import PaperGraph, paper_graph
 from kb.link.neighbours import DIGITS, LEAST, Near, Words, calibrated, nearest
 from kb.link.projection import DIGITS as PLACE_DIGITS
 from kb.link.projection import Ground, Places, among, layout, scaled, turned_onto
+from kb.pipeline.citations import known_citations
 from kb.pipeline.classify import documents_of
 from kb.pipeline.store import locked, open_library, open_store
 from kb.pipeline.voice import default_embedder
-from kb.records.citations import load_citations
 from kb.records.files import write_atomic
 from kb.records.models import Paper
 from kb.records.paper_map import FILE, NEAR, MapLine, PaperMap, load_map, render_map
@@ -38,8 +38,7 @@ def open_graph(
     Raises:
         DataError: a file that kb made is damaged.
     """
-    found, cited = load_map(config.papers_dir), load_citations(config.papers_dir)
-    return paper_graph(papers, taxonomy, found, cited, results)
+    return paper_graph(papers, taxonomy, load_map(config.papers_dir), known_citations(config), results)
 
 
 def connections(

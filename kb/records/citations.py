@@ -51,6 +51,26 @@ def load_citations(papers_dir: Path) -> Cited:
     return found
 
 
+def followed(cited: Mapping[tuple[str, str], Iterable[str]], merged: Mapping[str, str]) -> Cited:
+    """`cited` with the keys that stand for records now in place of those that were merged into them.
+
+    Args:
+        merged: from the key that is gone to the one that it was merged into.
+    """
+
+    def final(key: str) -> str:
+        seen: set[str] = set()
+        while key in merged and key not in seen:
+            seen.add(key)
+            key = merged[key]
+        return key
+
+    found: dict[tuple[str, str], set[str]] = {}
+    for (source, paper), keys in cited.items():
+        found.setdefault((source, final(paper)), set()).update(map(final, keys))
+    return {name: tuple(sorted(keys)) for name, keys in found.items()}
+
+
 def render_citations(cited: Mapping[tuple[str, str], Iterable[str]]) -> str:
     """The text of the file, by citing paper; papers that cite no record have no line."""
     rows = [

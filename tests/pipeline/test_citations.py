@@ -133,6 +133,17 @@ def test_a_record_that_went_takes_its_citations_along(cited: KnowledgeBase) -> N
     assert lines(cited) == {}
 
 
+def test_a_merge_brings_its_citations_along(cited: KnowledgeBase) -> None:
+    """What was said of a record is said of the one that it was merged into."""
+    cited.run("sync", "citations")
+    assert cited.run("same", "brandt2024early", "chen2023votes", "--by", "Ada").code == EXIT_OK
+    assert not cited.path("chen2023votes").exists()
+    shown = json.loads(cited.run("graph", "show", "almeida2024frugal", "--json").out)
+    assert [each["paper"] for each in shown["cites"]] == ["brandt2024early"]
+    assert [each["paper"] for each in shown["cited by"]] == ["brandt2024early"]
+    assert "no record" not in cited.run("check", "--only", "citations").text
+
+
 def test_a_paper_that_cannot_be_read_keeps_its_citations(
     cited: KnowledgeBase, server: CitationsServer
 ) -> None:
