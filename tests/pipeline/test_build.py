@@ -321,7 +321,7 @@ def _build_elsewhere(root: Path, **environ: str) -> dict[str, bytes]:
     script = (
         "import sys; from pathlib import Path; from kb.config import load_config; from kb.pipeline.build import build\n"
         "build(load_config(Path(sys.argv[1]), {}))\n"
-        "heavy = {'torch', 'sentence_transformers', 'transformers', 'sklearn', 'numpy'} & set(sys.modules)\n"
+        "heavy = {'torch', 'sentence_transformers', 'transformers', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run(
