@@ -18,8 +18,11 @@ import shutil
 import statistics
 import sys
 import tempfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +35,7 @@ sys.path.insert(0, str(REPO))
 from benchmarks.site_build import run  # noqa: E402
 from benchmarks.survey_table import WATCH, plain_table  # noqa: E402
 from kb.pipeline.figures import readme_with_figures  # noqa: E402
-from scripts.screenshots import FLAGS, chromium, serve, until  # noqa: E402
+from scripts.screenshots import FLAGS, chromium, until  # noqa: E402
 
 # Each in a process of its own, which prints seconds (those of the programs it ran included) and its peak memory in MiB.
 _MEASURED = """
@@ -104,44 +107,63 @@ def weight(site: Path) -> dict[str, float]:
     return {"files": len(files), "mb": round(sum(path.stat().st_size for path in files) / 1e6, 1)}
 
 
+class _Counting(SimpleHTTPRequestHandler):
+    """Serves files, and notes how many bytes of which went out."""
+
+    sent: dict[str, int]
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        self.sent[urlsplit(self.path).path] = os.fstat(source.fileno()).st_size
+        super().copyfile(source, outputfile)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
 class Reader:
-    """Opens pages of one site, each in a window with an empty cache."""
+    """Serves one site and opens pages of it, each in a window with an empty cache."""
 
-    def __init__(self, browser: Any, base: str) -> None:
-        self.browser, self.base = browser, base
+    def __init__(self, browser: Any, site: Path) -> None:
+        self.browser = browser
+        self.sent: dict[str, int] = {}
+        handler = type("Handler", (_Counting,), {"sent": self.sent})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(site)))
+        Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def _open(self, path: str) -> tuple[Any, Any, dict[str, int]]:
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def _open(self, path: str) -> tuple[Any, Any]:
         context = self.browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
-        sizes: dict[str, int] = {}
-        page.on(
-            "requestfinished",
-            lambda request: sizes.update({urlsplit(request.url).path: request.sizes()["responseBodySize"]}),
-        )
+        self.sent.clear()
         page.add_init_script(WATCH)
-        page.goto(f"{self.base}/{path}", wait_until="commit")
-        return context, page, sizes
+        page.goto(f"http://127.0.0.1:{self.server.server_port}/{path}", wait_until="commit")
+        return context, page
 
     def table(self) -> dict[str, float]:
         """Milliseconds until the table of all papers can be used, and bytes fetched by then."""
-        context, page, sizes = self._open("survey/table.html")
+        context, page = self._open("survey/table.html")
         until(page, "window.seen.ready && window.seen.rows", 300)
         seconds = page.evaluate("window.seen.ready") / 1000
         page.wait_for_timeout(200)
-        found = {"table_s": seconds, "table_bytes": sum(sizes.values())}
+        found = {"table_s": seconds, "table_bytes": sum(self.sent.values())}
         context.close()
         return found
 
     def search(self) -> dict[str, float]:
         """Seconds from opening a page until the first result, and bytes that the search fetched for it."""
-        context, page, sizes = self._open("about.html")
-        until(page, "document.documentElement.classList.contains('js')")
+        context, page = self._open("about.html")
+        until(page, "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd > 0", 60)
         page.evaluate(_TYPE, _WORDS)
         until(page, "window.found", 300)
         before, after = page.evaluate("[window.typed, window.found]")
         page.wait_for_timeout(200)
         searched = {
-            path: size for path, size in sizes.items() if any(word in path for word in ("search", "pagefind"))
+            path: size
+            for path, size in self.sent.items()
+            if any(word in path for word in ("search", "pagefind"))
         }
         context.close()
         return {
@@ -161,17 +183,13 @@ def measure(records: int, runs: int, folder: Path, browser: Any) -> dict[str, An
     frame = plain_project(root / "build/.stage", root / "plain")
     built["plain"] = run(_MKDOCS, str(frame), str(root / "plain/site"))
     sites = {"kb": (root / "build/site").resolve(), "plain": root / "plain/site"}
-    servers = {name: serve(site) for name, site in sites.items()}
-    readers = {
-        name: Reader(browser, f"http://127.0.0.1:{each.server_port}") for name, each in servers.items()
-    }
+    readers = {name: Reader(browser, site) for name, site in sites.items()}
     visits: dict[str, list[dict[str, float]]] = {"kb": [], "plain": []}
     for _ in range(runs):
         for name, reader in readers.items():  # in turn, so that a busy moment of the machine meets both
             visits[name].append(reader.table() | reader.search())
-    for server in servers.values():
-        server.shutdown()
-        server.server_close()
+    for reader in readers.values():
+        reader.close()
     row: dict[str, Any] = {"records": records}
     for name, site in sites.items():
         median = {what: statistics.median(visit[what] for visit in visits[name]) for what in visits[name][0]}

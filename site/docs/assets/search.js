@@ -152,6 +152,7 @@
   if (given.get("q")) {
     input.value = given.get("q").slice(0, input.maxLength);
     input.focus();
-    find();
   }
+  if (document.activeElement === input) open(); // somebody was faster than this script
+  if (input.value) find();
 })();
