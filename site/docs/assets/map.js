@@ -21,7 +21,7 @@
 
   // ---------------------------------------------------------------------------------------------- dots
 
-  const shapes = svg.querySelectorAll("defs path").length;
+  const shapes = [...svg.querySelectorAll("defs path")];
   const make = (tag, attributes) => {
     const made = document.createElementNS(NS, tag);
     for (const [name, text] of Object.entries(attributes)) made.setAttribute(name, text);
@@ -32,7 +32,7 @@
     const dot = make("a", { class: `kb-dot kb-d${paper.main < 0 ? "n" : paper.main}`, href: paper.page, tabindex: -1 });
     const title = make("title", {});
     title.textContent = paper.title;
-    dot.append(title, make("use", { href: `#kb-s${Math.max(paper.main, 0) % shapes}`, x: paper.x, y: paper.y }));
+    dot.append(title, make("use", { href: `#kb-s${Math.max(paper.main, 0) % shapes.length}`, x: paper.x, y: paper.y }));
     return dot;
   };
   let dots = [...svg.querySelectorAll("a.kb-dot")];
@@ -55,6 +55,8 @@
   const draw = () => {
     svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.side} ${view.side}`);
     svg.classList.toggle("kb-near", view.side < home.side / 2.5);
+    const scale = Math.sqrt(view.side / home.side); // dots grow more slowly than the map
+    for (const shape of shapes) shape.setAttribute("transform", `scale(${scale})`);
   };
   /* Zoom by a factor, with the point (x, y) of the map staying where it is. */
   const zoom = (factor, x = view.x + view.side / 2, y = view.y + view.side / 2) => {
