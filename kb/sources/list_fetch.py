@@ -11,8 +11,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -22,6 +20,7 @@ from kb.config import HttpSettings, ListSettings
 from kb.errors import ConfigError, DataError, KbError, UpstreamError
 from kb.sources.awesome_list import AwesomeList
 from kb.sources.entry import Known, Problem, Progress, SourceResult, Status, no_progress, read_text
+from kb.sources.http import WHOLE_ANSWER, no_auth, retry_after_s
 
 READING = 1
 """Raised when the parser comes to read lists differently, so that unchanged lists are read again."""
@@ -131,7 +130,7 @@ class ListSource:
     def _get(self, url: str) -> str | _Refusal:
         try:
             with requests.Session() as session:
-                session.auth = _no_auth  # no password from a .netrc
+                session.auth = no_auth  # no password from a .netrc
                 for _ in range(_MAX_REDIRECTS + 1):
                     self._requests += 1
                     headers = {"Accept": "text/markdown, text/plain;q=0.9, text/*;q=0.5"}
@@ -156,12 +155,16 @@ class ListSource:
     def _body(self, response: requests.Response) -> str | _Refusal:
         if response.status_code != 200:
             again = response.status_code in _RETRIED
-            return _Refusal(f"answers HTTP {response.status_code}", again, _retry_after(response))
+            return _Refusal(
+                f"answers HTTP {response.status_code}",
+                again,
+                retry_after_s(response.headers.get("Retry-After"), time.time()),
+            )
         kind = response.headers.get("Content-Type", "text/plain").split(";")[0].strip().lower()
         if not kind.startswith("text/") or kind == "text/html":
             return _Refusal(f"is {kind[:60]}, not Markdown")
         chunks, size = [], 0
-        deadline = time.monotonic() + 4 * self._http.timeout_s
+        deadline = time.monotonic() + WHOLE_ANSWER * self._http.timeout_s
         for chunk in response.iter_content(1 << 15):
             size += len(chunk)
             if size > self._http.max_bytes:
@@ -201,18 +204,3 @@ def same_place(url: str, following: str) -> bool:
     return (one.scheme, one.port) == (other.scheme, other.port) or (
         one.scheme == "http" and other.scheme == "https" and not one.port and not other.port
     )
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that the server asks to wait. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -221,4 +221,4 @@ def test_every_named_source_can_be_made(tmp_path: Path) -> None:
     made = [make(ListSettings(name="trees")).name for make in FILE_SOURCES.values()]
     assert made == ["awesome_list:trees", "daily_papers", "survey_readme", "bibtex"]
     names = [source.name for make in NETWORK_SOURCES.values() for source in make(Config(root=tmp_path))]
-    assert names == ["zotero", "arxiv"]
+    assert names == ["zotero", "arxiv", "citations"]
