@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kb.config import Config, HttpSettings, ListSettings
+from kb.config import Config, HttpSettings, ListSettings, Settings
 from kb.errors import DataError, UpstreamError
 from kb.sources import FILE_SOURCES, NETWORK_SOURCES
 from kb.sources.entry import Known, SourceResult, Status
@@ -220,5 +220,7 @@ def test_redirects_stay_on_the_host() -> None:
 def test_every_named_source_can_be_made(tmp_path: Path) -> None:
     made = [make(ListSettings(name="trees")).name for make in FILE_SOURCES.values()]
     assert made == ["awesome_list:trees", "daily_papers", "survey_readme", "bibtex"]
-    names = [source.name for make in NETWORK_SOURCES.values() for source in make(Config(root=tmp_path))]
+    told = {"sources": {"zotero": {"group": 1}, "citations": {"enabled": True}}}
+    config = Config(root=tmp_path, settings=Settings.model_validate(told))
+    names = [source.name for make in NETWORK_SOURCES.values() for source in make(config)]
     assert names == ["zotero", "arxiv", "citations"]
