@@ -42,7 +42,8 @@ from kb.records.candidates import load_candidates
 from kb.records.decisions import load_decisions
 from kb.records.taxonomy import load_taxonomy
 from kb.render.events import History
-from kb.render.pages import Site, SiteInput, render_site
+from kb.render.pages import render_site
+from kb.render.site_input import Site, SiteInput
 from kb.render.views import Problem
 
 Mode = Literal["full", "incremental", "unchanged"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kb.config import SiteSettings
 from kb.records.models import Paper
 
 
@@ -30,3 +31,27 @@ Cite = Callable[[Paper], Citation]
 def uncited(paper: Paper) -> Citation:
     """For a site that says nothing of how to cite."""
     return Citation()
+
+
+def line_of_survey(settings: SiteSettings) -> str:
+    """The survey itself, as a line of a text cites it."""
+    authors = ", ".join(settings.citation_authors)
+    year = str(settings.citation_year) if settings.citation_year else ""
+    return ". ".join(part for part in (authors, settings.title, year, settings.url or "") if part)
+
+
+def bibtex_of_survey(settings: SiteSettings, bibtex: Callable[[Sequence[Paper]], str]) -> str | None:
+    """BibTeX of the survey itself; None while kb.toml names no authors."""
+    if not settings.citation_authors:
+        return None
+    year = str(settings.citation_year) if settings.citation_year else None
+    survey = Paper.from_data(
+        "survey",
+        {
+            "title": " ".join(settings.title.split()) or "kb",
+            "authors": list(settings.citation_authors),
+            "dates": {"published": year} if year else {},
+            "identifiers": {"url": settings.url} if settings.url else {},
+        },
+    )
+    return bibtex([survey])

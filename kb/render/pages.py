@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from kb.config import SiteSettings
 from kb.errors import DataError
-from kb.link.graph import PaperGraph
 from kb.records.candidates import Candidate
 from kb.records.models import Paper
 from kb.records.relabel import relabelled
-from kb.records.taxonomy import Taxonomy
 from kb.render.api import ApiInput, api_files, file_of_paper
-from kb.render.api_models import VERSION, RunEntry
+from kb.render.api_models import VERSION
 from kb.render.api_page import LLMS, api_page, llms_txt
 from kb.render.api_page import PAGE as API
 from kb.render.branches import BranchView, Entry, FacetView, by_year, view_facets, walk
@@ -24,16 +21,15 @@ from kb.render.changes import FEED as CHANGES_FEED
 from kb.render.changes import MANY, Changes
 from kb.render.changes import PAGE as CHANGES
 from kb.render.charts.pictures import pictures_of
-from kb.render.citation import Cite, uncited
+from kb.render.citation import bibtex_of_survey, line_of_survey
 from kb.render.claim_words import BADGES
 from kb.render.env import make_environment, relative, render_template
 from kb.render.escape import SafeText, escape_text
-from kb.render.events import History
 from kb.render.feeds import feed_of_branch, paper_feeds
-from kb.render.findings import Findings, Judgement
+from kb.render.findings import Judgement
 from kb.render.from_disk import twin
 from kb.render.graph_pages import PICTURE as MAP_FILE
-from kb.render.graph_pages import MapFigures, add_graph
+from kb.render.graph_pages import add_graph
 from kb.render.issue_links import issue_url
 from kb.render.needs_work import open_work
 from kb.render.picture_pages import Exhibit, add_pictures
@@ -42,6 +38,7 @@ from kb.render.prose import Target, resolve_markdown
 from kb.render.redirects import redirects_of_branches, redirects_of_papers
 from kb.render.relations import MAP, relations_of
 from kb.render.result_views import paper_results
+from kb.render.site_input import Site, SiteInput
 from kb.render.story import by_paper, tell
 from kb.render.survey_table import BIBTEX, DATA, PAGE, survey_table
 from kb.render.views import (
@@ -69,54 +66,6 @@ NEWEST = 8
 SHOWN_AUTHORS = 20
 # Tables of figures longer than this are folded.
 FOLDED = 12
-
-
-@dataclass(frozen=True)
-class SiteInput:
-    """All that the pages are made from.
-
-    Attributes:
-        papers: records by key.
-        templates: page templates by name, from templates/.
-        handwritten: Markdown pages by path relative to docs/, from site/docs/.
-        merged: (gone, into): keys whose pages send the reader on.
-        seen_in: names of the sources that know a paper, by its key.
-        provenance: who says so, by a paper's key and the field of its record.
-        findings: verdicts on claims, reported results.
-        history: what happened to the survey.
-        runs: what the harness measured.
-        graph: what connects papers, and where they lie on the map; measured as `map_figures` say.
-        bibtex: renders records as BibTeX.
-        venue_series: gives a venue's short name without the year.
-        cite: says how a paper is cited.
-    """
-
-    papers: Mapping[str, Paper]
-    taxonomy: Taxonomy
-    settings: SiteSettings
-    templates: Mapping[str, str]
-    bibtex: Callable[[Sequence[Paper]], str]
-    cite: Cite = uncited
-    handwritten: Mapping[str, str] = field(default_factory=dict)
-    candidates: tuple[Candidate, ...] = ()
-    merged: tuple[tuple[str, str], ...] = ()
-    seen_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    provenance: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    findings: Findings = field(default_factory=Findings)
-    venue_series: Callable[[str], str] = str
-    history: History = field(default_factory=History)
-    runs: tuple[RunEntry, ...] = ()
-    graph: PaperGraph = field(default_factory=PaperGraph)
-    map_figures: MapFigures | None = None
-
-
-@dataclass(frozen=True)
-class Site:
-    """Pages by path relative to docs/, what must be mended before they may be published, and the verdicts they show."""
-
-    pages: dict[str, str]
-    problems: tuple[Problem, ...]
-    verdicts: tuple[tuple[str, str], ...] = ()  # on each claim
 
 
 def render_site(given: SiteInput) -> Site:
@@ -234,8 +183,8 @@ class _Renderer:
             facet=self.facets[0],
             newest=rows[:NEWEST],
             reviews=self._latest_reviews(),
-            citation=self._citation(),
-            citation_line=self._citation_line(),
+            citation=bibtex_of_survey(self.given.settings, self.given.bibtex),
+            citation_line=line_of_survey(self.given.settings),
         )
 
     def _introduction(self) -> SafeText:
@@ -262,29 +211,6 @@ class _Renderer:
     def _latest_reviews(self) -> list[PaperView]:
         done = [self.views[key] for key in sorted(self.views) if reviewed(self.given.papers[key])]
         return sorted(done, key=lambda view: view.review.date or "", reverse=True)[:NEWEST]
-
-    def _citation_line(self) -> str:
-        settings = self.given.settings
-        authors = ", ".join(settings.citation_authors)
-        year = str(settings.citation_year) if settings.citation_year else ""
-        return ". ".join(part for part in (authors, settings.title, year, settings.url or "") if part)
-
-    def _citation(self) -> str | None:
-        """BibTeX of the survey itself; None while kb.toml names no authors."""
-        settings = self.given.settings
-        if not settings.citation_authors:
-            return None
-        year = str(settings.citation_year) if settings.citation_year else None
-        survey = Paper.from_data(
-            "survey",
-            {
-                "title": " ".join(settings.title.split()) or "kb",
-                "authors": list(settings.citation_authors),
-                "dates": {"published": year} if year else {},
-                "identifiers": {"url": settings.url} if settings.url else {},
-            },
-        )
-        return self.given.bibtex([survey])
 
     def _papers(self) -> None:
         events = by_paper(self.given.history.events)

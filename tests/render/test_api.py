@@ -20,7 +20,8 @@ from kb.records.taxonomy import load_taxonomy
 from kb.render.api import schemas
 from kb.render.api_models import FILES, RunEntry, Share
 from kb.render.events import Event, History
-from kb.render.pages import SiteInput, render_site
+from kb.render.pages import render_site
+from kb.render.site_input import SiteInput
 from tests.library import HOSTILE, REPO, invent_papers
 from tests.render.kit import findings, result
 

@@ -15,7 +15,8 @@ from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
 from kb.render.changes import FEED, LIMIT, MANY, PAGE
 from kb.render.events import KINDS, Event, History
-from kb.render.pages import SiteInput, render_site
+from kb.render.pages import render_site
+from kb.render.site_input import SiteInput
 from tests.library import HOSTILE, REPO, invent_papers
 from tests.render.kit import findings, result
 

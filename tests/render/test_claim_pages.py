@@ -12,7 +12,7 @@ from kb.errors import DataError
 from kb.records.models import Paper
 from kb.render.claim_words import BADGES
 from kb.render.forest_of import MOST
-from kb.render.pages import Site
+from kb.render.site_input import Site
 from tests.library import HOSTILE
 from tests.render.kit import findings, result
 from tests.render.test_pages import paper, render

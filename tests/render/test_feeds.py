@@ -17,7 +17,8 @@ from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
 from kb.render.atom import Feed, FeedEntry, instant, newest, render_feed
 from kb.render.feeds import ALL, LIMIT
-from kb.render.pages import SiteInput, render_site
+from kb.render.pages import render_site
+from kb.render.site_input import SiteInput
 from tests.library import HOSTILE, REPO, invent_papers
 
 ATOM = "{http://www.w3.org/2005/Atom}"

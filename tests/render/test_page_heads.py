@@ -17,7 +17,8 @@ from kb.export.citation import cite, highwire, json_ld
 from kb.pipeline.stage import read_templates
 from kb.records.models import Paper
 from kb.records.taxonomy import load_taxonomy
-from kb.render.pages import SiteInput, render_site
+from kb.render.pages import render_site
+from kb.render.site_input import SiteInput
 from tests.library import HOSTILE, REPO
 
 ODD = "quote \" and ' and \\ and <b> & \U0001f600 ---"

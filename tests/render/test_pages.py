@@ -17,7 +17,8 @@ from kb.records.taxonomy import load_taxonomy
 from kb.render.branches import view_facets, walk
 from kb.render.env import make_environment, render_template
 from kb.render.navigation import expand_navigation
-from kb.render.pages import LIST_LIMIT, Site, SiteInput, render_site
+from kb.render.pages import LIST_LIMIT, render_site
+from kb.render.site_input import Site, SiteInput
 from kb.render.views import Guess, Voices, row_of
 from tests.library import REPO, invent_papers
 
