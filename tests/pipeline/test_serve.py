@@ -15,6 +15,7 @@ import pytest
 
 from kb.config import load_config
 from kb.pipeline.build import build
+from kb.pipeline.preview import PreviewServer
 from kb.pipeline.serve import rebuilder, watched
 from tests.library import REPO, make_library
 
@@ -42,6 +43,26 @@ def test_everything_that_a_build_reads_is_watched(tmp_path: Path) -> None:
     make_library(tmp_path / "kb", 3)
     names = {path.name for path in watched(load_config(tmp_path / "kb", {}))}
     assert names == {"papers", "templates", "site", "taxonomy.yaml", "kb.toml"}
+
+
+def test_only_the_previews_own_script_may_stand_in_a_page(tmp_path: Path) -> None:
+    """The policy of a previewed page names a word that this script alone carries, another one each time."""
+    make_library(tmp_path / "kb", 3)
+    config = load_config(tmp_path / "kb", {})
+    page = build(config).index.read_bytes()
+    server = PreviewServer(lambda: None, "127.0.0.1", 0, str(config.build_dir / "site"))
+    try:
+        shown = [server._inject_js_into_html(page, epoch).decode() for epoch in (1, 2)]
+    finally:
+        server.server_close()
+    words = [re.findall(r"nonce[-=\"]+([\w-]{12,})", text) for text in shown]
+    assert all(len(found) == 2 and found[0] == found[1] for found in words)
+    assert words[0] != words[1]
+    assert all(
+        "livereload" in text.rpartition(f'<script nonce="{found[0]}">')[2]
+        for text, found in zip(shown, words, strict=True)
+    )
+    assert all("unsafe-inline" not in text for text in shown)
 
 
 @pytest.mark.slow
