@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kb.link.cells import Cell
 from kb.link.contradictions import ClaimConflict
@@ -131,10 +132,11 @@ def _cut(cut: Split, known: Iterable[float], x: Scale, y: Scale) -> Iterable[Ele
     halves = ([size for size in sizes if size <= edge], [size for size in sizes if size > edge])
     for side, half in zip(cut.sides, halves, strict=True):
         if half:
-            yield _side(side, x.at(half[0]) - 9, x.at(half[-1]) + 9, y)
+            yield _side(side, [x.at(size) for size in half], y)
 
 
-def _side(side: Side, left: float, right: float, y: Scale) -> Element:
+def _side(side: Side, models: Sequence[float], y: Scale) -> Element:
+    left, right = models[0] - 9, models[-1] + 9
     at = y.at(side.estimate.value)
     low, high = ends(side.estimate.interval())
     drawn: list[Element] = []
@@ -146,10 +148,20 @@ def _side(side: Side, left: float, right: float, y: Scale) -> Element:
     drawn.append(line(left, right, at, at, "kb-p-reach"))
     drawn.append(
         words(
-            left, max(top - 4, _AREA.top + 12), f"mean {signed(side.estimate.value)}", "kb-p-label kb-p-over"
+            _widest_gap(models),
+            max(top - 4, _AREA.top + 12),
+            f"mean {signed(side.estimate.value)}",
+            "kb-p-label kb-p-over",
+            "middle",
         )
     )
     return mark(_side_said(side), *drawn, style="kb-p-ink")
+
+
+def _widest_gap(models: Sequence[float]) -> float:
+    """Where words stand beside no model's mark."""
+    gaps = [(after - before, (before + after) / 2) for before, after in pairwise(models)]
+    return max(gaps)[1] if gaps else models[0]
 
 
 def _side_said(side: Side) -> str:
