@@ -144,7 +144,7 @@ def conditions_words(conditions: Conditions) -> str:
     if conditions.model_size_b is not None:
         parts.append(f"models of {conditions.model_size_b} billion parameters")
     if conditions.model_origin:
-        origins = ["RL" if each is Origin.RL else each.value for each in conditions.model_origin]
+        origins = [origin_word(each) for each in conditions.model_origin]
         parts.append(f"{_either(origins)} models")
     if conditions.task_kind:
         parts.append(_either([each.value for each in conditions.task_kind]))
@@ -209,3 +209,8 @@ def margins(claim: Claim) -> tuple[float, ...]:
 
 def _either(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}" if names else ""
+
+
+def origin_word(origin: Origin) -> str:
+    """How models were trained, as it stands before "models"."""
+    return "RL" if origin is Origin.RL else origin.value

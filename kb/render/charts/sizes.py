@@ -18,7 +18,7 @@ from kb.render.charts.drops import figures_of_mean
 from kb.render.charts.scale import Scale, scale_of
 from kb.render.charts.style import shape
 from kb.render.charts.svg import Element, element, line, words
-from kb.render.claim_words import axis_label, margins
+from kb.render.claim_words import axis_label, margins, origin_word
 from kb.render.env import count_text
 from kb.render.findings import Findings
 from kb.render.numbers import ends, p_value, plain, signed, span
@@ -94,7 +94,11 @@ def size_decides(turning: Turning) -> Chart | None:
             tuple((name, size, *figures_of_mean(each)) for (size, name), each in made.items()),
         ),
         (
-            *(Key(f"{each} models", _sign(at)) for at, each in enumerate(_ORIGINS) if each in origins),
+            *(
+                Key(f"{origin_word(each)} models", _sign(at))
+                for at, each in enumerate(_ORIGINS)
+                if each in origins
+            ),
             _CUT_KEY,
             *([_MARGIN_KEY] if lines else []),
         ),
