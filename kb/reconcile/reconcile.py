@@ -177,8 +177,9 @@ def _settle_keys(base: Base, decided: Decided, rows: Rows) -> Rows:
             or _apart_from_sibling(decided, row, by_paper[row.paper])
             or (
                 told is None
-                and _renamed(base.rows.get(ref), row)
-                and _became_another_work(row, base.papers.get(key), by_paper[row.paper])
+                and (old := base.rows.get(ref)) is not None
+                and _renamed(old, row)
+                and _became_another_work(old, row, base.papers.get(key), by_paper[row.paper])
             )
         ):
             settled[ref] = without_digests(row).model_copy(update={"paper": None})
@@ -193,26 +194,29 @@ def _apart_from_sibling(decided: Decided, row: Row, siblings: Iterable[Row]) -> 
     return bool(others) and any(other.ref in others and other.rank < row.rank for other in siblings)
 
 
-def _renamed(old: Row | None, new: Row) -> bool:
+def _renamed(old: Row, new: Row) -> bool:
     """Whether an entry says now that its paper is called something else."""
-    if old is None or old is new:
+    if old is new:
         return False
     was, now = old.entry, new.entry
     return (was.title, was.identifiers, was.authors) != (now.title, now.identifiers, now.authors)
 
 
-def _became_another_work(row: Row, paper: Paper | None, siblings: Iterable[Row]) -> bool:
+def _became_another_work(old: Row, row: Row, paper: Paper | None, siblings: Iterable[Row]) -> bool:
     """Whether an entry that had a record now names another paper.
 
     Another identifier than the record's other entries have is enough. The record alone may have its own from this very
-    entry, which corrects it now; then the titles tell.
+    entry, which corrects it now; then the titles tell. An identifier that the entry had before is no news: a person may
+    have merged two works that have one each.
     """
-    now = Work.of_entry(row.entry)
-    if any(_clash(now, Work.of_entry(other.entry)) for other in siblings if other.ref != row.ref):
+    before, now = Work.of_entry(old.entry), Work.of_entry(row.entry)
+    others = [Work.of_entry(other.entry) for other in siblings if other.ref != row.ref]
+    if any(_clash(now, other) and not _clash(before, other) for other in others):
         return True
     was = Work.of_paper(paper) if paper is not None else Work()
     return (
         _clash(now, was)
+        and not _clash(before, was)
         and bool(now.title and was.title)
         and likeness(now.title, was.title) < UNLIKE
         and not share_authors(now, was)

@@ -192,7 +192,7 @@ class Survey(RuleBasedStateMachine):
         self.ever: set[str] = set()
         self.rejected: set[tuple[str, str]] = set()
         self.rejected_keys: set[str] = set()
-        self.merges: dict[str, tuple[str, str, str, str, dict[str, str]]] = {}
+        self.merges: dict[str, tuple[str, str, str, str, dict[str, str], set[str]]] = {}
         for number, (arxiv_id, title) in enumerate(TITLES.items()):
             link = arxiv_id if number % 2 else None
             self.upstream_says("zotero", number, link, title, (NAMES[arxiv_id],), None, "Shorter")
@@ -441,15 +441,21 @@ class Survey(RuleBasedStateMachine):
             return
         before, gone = self.text(a), self.text(b)
         edit.same(self.config, a, b)
-        self.merges[b] = (a, before, self.text(a), gone, self.written.pop(b, {}))
+        self.merges[b] = (a, before, self.text(a), gone, self.written.pop(b, {}), self.refs(a))
+
+    def refs(self, key: str) -> set[str]:
+        """The entries of a record."""
+        return {ref for ref, row in self.now().rows.items() if row.paper == key}
 
     @rule(place=places)
     def undo_a_merge(self, place: int) -> None:
         gone = self.pick(sorted(self.merges), place)
         if gone is None:
             return
-        into, before, after, text, written = self.merges[gone]
-        untouched = into in self.keys() and self.text(into) == after
+        into, before, after, text, written, refs = self.merges[gone]
+        # An entry that a person gave to the survivor since stays with it, and so does what it says: a label, for example,
+        # that the merged record brought as well, so that the text does not show it.
+        untouched = into in self.keys() and self.text(into) == after and self.refs(into) == refs
         with self.refusable():
             edit.unmerge(self.config, gone)
             del self.merges[gone]
@@ -517,3 +523,22 @@ TestSurvey.settings = settings(
     max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSurvey.pytestmark = [pytest.mark.slow]
+
+
+def test_a_new_version_of_a_merged_paper_stays_with_it() -> None:
+    """A person merged two works with an identifier each: that they differ is no news when an author joins one of them."""
+    survey = Survey()
+    try:
+        survey.begin()
+        survey.merge_two_records(other=0, place=1)
+        (gone,) = survey.merges
+        into, _, _, text, *_ = survey.merges[gone]
+        survey.arxiv_publishes_a_version("2504.00001")
+        survey.sync(["arxiv"])
+        assert survey.now().rows["arxiv 2504.00001"].paper == into
+        edit.unmerge(survey.config, gone)
+        assert survey.text(gone) == text.replace("arxiv_version: 1", "arxiv_version: 2").replace(
+            "  - Ada Almeida\n", "  - Ada Almeida\n  - Co Author1\n"
+        )
+    finally:
+        survey.teardown()
