@@ -95,9 +95,12 @@ class KnowledgeBase:
         said = self.capsys.readouterr()
         return Outcome(code, said.out, said.err)
 
-    def spawn(self, *words: str, program: Sequence[str] = ("-m", "kb")) -> subprocess.Popen[str]:
+    def spawn(
+        self, *words: str, program: Sequence[str] = ("-m", "kb"), under: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Args: under: the command that starts the program."""
         return subprocess.Popen(
-            [sys.executable, *program, *self.arguments(*words)],
+            [*under, sys.executable, *program, *self.arguments(*words)],
             cwd=Path(__file__).parents[2],
             env=os.environ | self.env,
             stdout=subprocess.PIPE,
